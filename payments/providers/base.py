@@ -39,12 +39,28 @@ class Outcome(StrEnum):
     NOT_FOUND = "NOT_FOUND"  # look-ups only: the provider does not know the reference (yet)
 
 
+class FailureCode(StrEnum):
+    """Why an operation was declined, in our words (`ProviderResult.failure_code`)."""
+
+    DECLINED = "DECLINED"
+    INSUFFICIENT_FUNDS = "INSUFFICIENT_FUNDS"
+    INVALID_CARD = "INVALID_CARD"
+    LIMIT_EXCEEDED = "LIMIT_EXCEEDED"
+    EXPIRED = "EXPIRED"  # the payer's time ran out
+    CANCELLED_BY_PAYER = "CANCELLED_BY_PAYER"
+    PROVIDER_ERROR = "PROVIDER_ERROR"  # the provider or the bank failed, and says that no money moved
+
+
 class ProviderError(Exception):
     """Base of what adapters raise."""
 
 
 class NotSent(ProviderError):
-    """The request surely did not reach the provider (refused connection, DNS, TLS before the request): safe to try again."""
+    """The request surely took no effect (refused connection, DNS, TLS before the request, 429): safe to try again."""
+
+    def __init__(self, message: str = "", *, retry_after_seconds: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds  # what the provider asked for, if it did
 
 
 class NotSupported(ProviderError):
@@ -100,7 +116,7 @@ class ProviderResult:
     outcome: Outcome
     code: str = ""  # the provider's own code, as it was
     reason: str = ""  # a sentence or token for people
-    failure_code: str = ""  # ours: DECLINED, INSUFFICIENT_FUNDS, INVALID_CARD, EXPIRED, CANCELLED_BY_PAYER, ...
+    failure_code: str = ""  # ours, a FailureCode, when DECLINED
     amount: Money | None = None
     provider_reference: str = ""  # the provider's id of it
     approval_code: str = ""
@@ -146,6 +162,7 @@ class Provider(ABC):
     lists_banks: ClassVar[bool] = False
 
     def __init__(self, account: Account, session: requests.Session, timeout: tuple[float, float] = (3.0, 30.0)) -> None:
+        """`session` comes from `session.open_session()`; `timeout` is (seconds to connect, seconds for the whole reply)."""
         self.account = account
         self.session = session
         self.timeout = timeout
