@@ -54,12 +54,15 @@ def clean(value: str, *, limit: int, forbidden: str = "") -> str:
     return " ".join(value.split())[:limit].rstrip()
 
 
-def redacted(fields: Mapping[str, str], *, secrets: Collection[str]) -> dict[str, str]:
-    """The fields without `secrets`; of what names itself a card number only the last four digits stay."""
+def redacted(fields: Mapping[str, str], *, prefix: str, secrets: Collection[str]) -> dict[str, str]:
+    """The provider's own fields, by their `prefix`, without `secrets`; of a card number only the last four digits stay.
+
+    Other fields are not signed: anybody may have added them.
+    """
     return {
         name: f"...{value[-4:]}" if _CARD_FIELD.search(name) and value else value
         for name, value in fields.items()
-        if name not in secrets
+        if name.startswith(prefix) and name not in secrets
     }
 
 

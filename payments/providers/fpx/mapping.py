@@ -49,7 +49,8 @@ RC = frozenset(
         "fpx_debitAuthCode",
         "fpx_fpxTxnId",
         "fpx_fpxTxnTime",
-        "fpx_msgType",
+        "fpx_msgToken",
+    "fpx_msgType",
         "fpx_sellerExId",
         "fpx_sellerExOrderNo",
         "fpx_sellerId",
@@ -158,7 +159,7 @@ def result(fields: Mapping[str, str], *, looking_up: bool = False) -> ProviderRe
         provider_reference=fields["fpx_fpxTxnId"],
         approval_code=fields.get("fpx_debitAuthNo", ""),
         bank_reference=fields.get("fpx_creditAuthNo", ""),
-        raw=redacted(fields, secrets={CHECKSUM}),
+        raw=redacted(fields, prefix="fpx_", secrets={CHECKSUM}),
     )
 
 

@@ -92,13 +92,13 @@ def result(fields: Mapping[str, str]) -> ProviderResult:
         provider_reference=fields.get("vpc_TransactionNo", ""),
         approval_code=fields.get("vpc_AuthorizeId", ""),
         bank_reference=fields.get("vpc_ReceiptNo", ""),
-        raw=redacted(fields, secrets=_SECRETS),
+        raw=redacted(fields, prefix="vpc_", secrets=_SECRETS),
     )
 
 
 def query_result(fields: Mapping[str, str]) -> ProviderResult:
     """What a verified queryDR answer says: the transaction's result, if there is exactly one."""
-    raw = redacted(fields, secrets=_SECRETS)
+    raw = redacted(fields, prefix="vpc_", secrets=_SECRETS)
     match fields.get("vpc_DRExists"), fields.get("vpc_FoundMultipleDRs", "N"):
         case "N", _:
             return ProviderResult(Outcome.NOT_FOUND, reason=fields.get("vpc_Message", ""), raw=raw)
