@@ -1,0 +1,116 @@
+"""Rows that belong together are written in one statement: one round trip, all or nothing.
+
+The ORM needs a round trip and about half a millisecond of Python for every row; a payment's create writes seven. Here the models
+stay the only source of table and column names and of value conversion, while PostgreSQL gets a single statement with one
+data-modifying CTE per table. Constraint and trigger checks are the database's as ever.
+
+    rows = Rows()
+    rows.insert(Transaction, id=..., amount_minor=...)
+    rows.update(Payment, pk, {"version": 3}, state="CAPTURED", version=4)
+    rows.write()            # raises StaleRow if a guarded update found no row
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from django.db import connection, models
+
+
+class StaleRow(Exception):
+    """A guarded update found its row in another state than expected. Nothing of the enclosing transaction may be kept."""
+
+
+Converter = Callable[[Any], Any]
+
+
+@lru_cache(maxsize=256)
+def _columns(model: type[models.Model], names: tuple[str, ...]) -> tuple[str, tuple[Converter, ...]]:
+    """The quoted column list, and a converter to a database value for each column."""
+    columns, converters = [], []
+    for name in names:
+        field = model._meta.get_field(name)
+        assert isinstance(field, models.Field)
+        columns.append(f'"{field.column}"')
+        converters.append(_converter(field))
+    return ", ".join(columns), tuple(converters)
+
+
+def _converter(field: models.Field[Any, Any]) -> Converter:
+    """Text, numbers and times go to psycopg as they are; fields with a form of their own (JSON) convert."""
+    if isinstance(field, models.JSONField | models.BinaryField):
+        return lambda value: field.get_db_prep_save(value, connection)
+    return lambda value: value
+
+
+@lru_cache(maxsize=128)
+def _defaults(model: type[models.Model]) -> Mapping[str, Callable[[], Any]]:
+    """Python-side defaults of the model; columns without one are left to the database."""
+    return {f.attname: f.get_default for f in model._meta.concrete_fields if f.has_default()}
+
+
+class Rows:
+    """A unit of writing. Not reusable after write()."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+        self._guards: list[str] = []
+        self._params: list[Any] = []
+        self._inserts: dict[tuple[type[models.Model], tuple[str, ...], bool], list[list[Any]]] = {}
+
+    def insert(self, model: type[models.Model], /, **values: Any) -> None:
+        """Add a row; `values` by attribute name (`merchant_id`), defaults of the model filled in."""
+        self._insert(model, values, if_missing=False)
+
+    def insert_if_missing(self, model: type[models.Model], /, **values: Any) -> None:
+        """Add a row unless one with the same unique value exists."""
+        self._insert(model, values, if_missing=True)
+
+    def add(self, instance: models.Model) -> None:
+        """Insert an unsaved instance with all its columns."""
+        model = type(instance)
+        names = tuple(f.attname for f in model._meta.concrete_fields if not isinstance(f, models.AutoField))
+        _, converters = _columns(model, names)
+        row = [convert(getattr(instance, name)) for name, convert in zip(names, converters, strict=True)]
+        self._inserts.setdefault((model, names, False), []).append(row)
+
+    def _insert(self, model: type[models.Model], values: dict[str, Any], *, if_missing: bool) -> None:
+        for name, default in _defaults(model).items():
+            if name not in values:
+                values[name] = default()
+        names = tuple(sorted(values))
+        _, converters = _columns(model, names)
+        row = [convert(values[name]) for name, convert in zip(names, converters, strict=True)]
+        self._inserts.setdefault((model, names, if_missing), []).append(row)
+
+    def update(self, model: type[models.Model], pk: Any, expect: Mapping[str, Any], /, **values: Any) -> None:
+        """Change one row, which must still hold the values of `expect`. At most one update per row."""
+        names, guards = tuple(values), tuple(expect)
+        _, converters = _columns(model, names)
+        sets = ", ".join(f'"{model._meta.get_field(n).column}" = %s' for n in names)  # type: ignore[union-attr]
+        wheres = "".join(f' AND "{model._meta.get_field(n).column}" = %s' for n in guards)  # type: ignore[union-attr]
+        label = f"u{len(self._guards)}"
+        table, key = model._meta.db_table, model._meta.pk.column  # type: ignore[union-attr]
+        self._parts.append(f'{label} AS (UPDATE "{table}" SET {sets} WHERE "{key}" = %s{wheres} RETURNING 1)')
+        self._guards.append(label)
+        self._params += [c(values[n]) for n, c in zip(names, converters, strict=True)]
+        self._params += [pk, *expect.values()]
+
+    def write(self) -> None:
+        """Run it. Inside atomic() if updates are guarded, because StaleRow has to undo the rest."""
+        parts, params = list(self._parts), list(self._params)
+        for number, ((model, names, if_missing), rows) in enumerate(self._inserts.items()):
+            columns, _ = _columns(model, names)
+            values = ", ".join(["(" + ", ".join(["%s"] * len(names)) + ")"] * len(rows))
+            conflict = " ON CONFLICT DO NOTHING" if if_missing else ""
+            parts.append(f'i{number} AS (INSERT INTO "{model._meta.db_table}" ({columns}) VALUES {values}{conflict})')
+            for row in rows:
+                params += row
+        counts = ", ".join(f"(SELECT count(*) FROM {label})" for label in self._guards) or "1"
+        with connection.cursor() as cursor:
+            cursor.execute(f"WITH {', '.join(parts)} SELECT {counts}", params)
+            found = cursor.fetchone()
+        if self._guards and any(count != 1 for count in found):
+            raise StaleRow(f"{len(self._guards)} guarded updates found {found} rows")

@@ -1,0 +1,6 @@
+from merchants.models.api_key import ApiKey
+from merchants.models.idempotency import IdempotencyRecord
+from merchants.models.merchant import Merchant
+from merchants.models.provider_account import ProviderAccount
+
+__all__ = ["ApiKey", "IdempotencyRecord", "Merchant", "ProviderAccount"]

@@ -1,0 +1,15 @@
+"""Scheduled work of the merchants app."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+from django.utils import timezone
+
+from merchants.services.idempotency import reap_records
+
+
+@shared_task(name="merchants.reap_idempotency_records")
+def reap_idempotency_records(**_later: Any) -> None:
+    reap_records(now=timezone.now())

@@ -1,0 +1,23 @@
+"""Names of ledger accounts. The name is the key: nobody looks an account up before posting to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from payments.models.ledger import AccountKind
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRef:
+    """An account of the ledger, by what it is for."""
+
+    kind: AccountKind
+    currency: str
+    live: bool
+    merchant_id: str | None = None
+    provider_account_id: str | None = None
+
+    @property
+    def code(self) -> str:
+        owner = self.merchant_id or self.provider_account_id or "house"
+        return f"{self.kind}:{owner}:{'live' if self.live else 'test'}:{self.currency}"

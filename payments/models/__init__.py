@@ -1,0 +1,21 @@
+from payments.models.bank import Bank
+from payments.models.ledger import JournalEntry, LedgerAccount, Posting
+from payments.models.operation import Operation
+from payments.models.payment import Payment
+from payments.models.provider_event import ProviderEvent
+from payments.models.refund import Refund
+from payments.models.review import ReviewItem
+from payments.models.transaction import Transaction
+
+__all__ = [
+    "Bank",
+    "JournalEntry",
+    "LedgerAccount",
+    "Operation",
+    "Payment",
+    "Posting",
+    "ProviderEvent",
+    "Refund",
+    "ReviewItem",
+    "Transaction",
+]

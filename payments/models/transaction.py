@@ -1,0 +1,89 @@
+"""Transactions: what a merchant asked for."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+from common.fields import currency_field, id_field, minor_field
+from common.money import Money
+from merchants.models import Merchant
+from payments.models._choices import choices, one_of
+from payments.states import TransactionStatus
+
+
+class Channel(models.TextChoices):
+    """The door it came in by."""
+
+    API = "api", "API v1"
+    EPS = "eps", "EPS"
+
+
+class Transaction(models.Model):
+    """What a merchant asked for. The aggregate: every change of it, its payments and refunds raises `version` by one."""
+
+    id = id_field()
+    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="transactions")
+    live = models.BooleanField()
+    channel = models.CharField(max_length=10, choices=Channel)
+    method = models.CharField(max_length=30)  # the payment type: fpx, migs, ...
+    status = models.CharField(max_length=20, choices=choices(TransactionStatus), default=TransactionStatus.PENDING)
+    version = models.PositiveIntegerField(default=1)
+
+    currency = currency_field()
+    amount_minor = minor_field()
+    amount_authorized_minor = minor_field(default=0)
+    amount_captured_minor = minor_field(default=0)
+    amount_refunded_minor = minor_field(default=0)
+    amount_refund_pending_minor = minor_field(default=0)  # asked for, not yet answered: reserved
+
+    external_reference = models.CharField(max_length=100, null=True, blank=True)  # the merchant's own; TRANS_ID of EPS
+    content_hash = models.BinaryField(max_length=32)  # of what was asked: tells a repeat from a clash of references
+    description = models.CharField(max_length=255, blank=True, default="")
+    metadata = models.JSONField(default=dict, blank=True)
+    extra_fields = models.JSONField(default=dict, blank=True)  # the merchant's own EPS fields
+    payer_name = models.CharField(max_length=120, blank=True, default="")
+    payer_email = models.CharField(max_length=254, blank=True, default="")
+    payer_phone = models.CharField(max_length=30, blank=True, default="")
+    return_url = models.CharField(max_length=2000, blank=True, default="")  # the merchant's page the payer returns to
+
+    failure_code = models.CharField(max_length=40, blank=True, default="")
+    failure_reason = models.CharField(max_length=255, blank=True, default="")
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "transaction"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["merchant", "live", "external_reference"],
+                condition=Q(external_reference__isnull=False),
+                name="transaction_external_reference_once",
+            ),
+            models.CheckConstraint(condition=Q(status__in=one_of(TransactionStatus)), name="transaction_status_known"),
+            models.CheckConstraint(condition=Q(amount_minor__gt=0), name="transaction_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(amount_refunded_minor__gte=0)
+                & Q(amount_refund_pending_minor__gte=0)
+                & Q(amount_captured_minor__gte=F("amount_refunded_minor") + F("amount_refund_pending_minor"))
+                & Q(amount_authorized_minor__gte=F("amount_captured_minor"))
+                & Q(amount_minor__gte=F("amount_authorized_minor")),
+                name="transaction_refunded_within_captured_within_authorized",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["merchant", "live", "-created_at", "-id"], name="transaction_by_merchant"),
+            models.Index(fields=["expires_at"], condition=Q(status="PENDING"), name="transaction_unpaid"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+    @property
+    def refundable_minor(self) -> int:
+        return self.amount_captured_minor - self.amount_refunded_minor - self.amount_refund_pending_minor

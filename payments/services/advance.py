@@ -1,0 +1,186 @@
+"""payment_advance: the only place where a payment, its transaction or its refunds change state because of a provider.
+
+Worker, callback and sweep all end here. It locks the transaction (which guards everything below it), reads again, ignores what is
+already final, and writes states, postings, fact and audit record in one statement of one database transaction. It never guesses: an answer
+that does not say what happened only moves the time of the next look-up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from enum import StrEnum
+
+import structlog
+from django.db import transaction as database
+
+from common.changes import Actor
+from common.queue import nudge_coalesced
+from common.rows import Rows
+from payments.ledger.recipes import Parties
+from payments.models import Operation, ReviewItem, Transaction
+from payments.models.review import ReviewKind
+from payments.providers.base import Kind, Outcome, ProviderResult
+from payments.services import schedule
+from payments.services.moves import Held, end_refund, legs_of, open_review, said, unexplained_legs, write_move
+from payments.states import MOVES, TERMINAL_OPERATION, Move, OperationState, PaymentState, Result, TransactionStatus
+
+log = structlog.get_logger(__name__)
+
+
+class Effect(StrEnum):
+    """What an answer did."""
+
+    MOVED = "MOVED"
+    WAITING = "WAITING"  # still not known: looked up again later
+    REPEATED = "REPEATED"  # said before
+    CONTRADICTED = "CONTRADICTED"  # contradicts what is final: nothing changed, somebody is told
+    REVIEW = "REVIEW"  # money moved that should not have: booked to suspense, a person decides
+
+
+def payment_advance(*, operation_id: str, result: ProviderResult, actor: Actor, now: datetime) -> Effect:
+    """Take in what a provider said of an operation. Safe to call any number of times, in any order, from anywhere.
+
+    Raises Operation.DoesNotExist.
+    """
+    with database.atomic():
+        held = _hold(operation_id)
+        conclusion = _conclude(held, result, now)
+        if conclusion is None:
+            effect = _keep_waiting(held, result, actor, now)
+        elif held.operation.state in TERMINAL_OPERATION:
+            effect = _after_the_end(held, conclusion, result, actor, now)
+        else:
+            effect = _settle(held, conclusion, result, actor, now)
+    log.info("payment.advanced", operation=operation_id, outcome=result.outcome, effect=effect, actor=actor.name)
+    if effect in (Effect.MOVED, Effect.REVIEW):
+        nudge_coalesced("notifications.relay_outbox")
+    return effect
+
+
+def _hold(operation_id: str) -> Held:
+    transaction = Transaction.objects.select_for_update(of=("self",)).get(payments__operations=operation_id)
+    operation = (
+        Operation.objects.select_for_update(of=("self", "payment"))
+        .select_related("payment__provider_account", "refund")
+        .get(pk=operation_id)
+    )
+    payment = operation.payment
+    parties = Parties(transaction.merchant_id, payment.provider_account_id, transaction.live)
+    return Held(transaction, payment, operation, operation.refund, parties)
+
+
+def _conclude(held: Held, result: ProviderResult, now: datetime) -> Result | None:
+    """What the answer means, None if it leaves the outcome open."""
+    operation = held.operation
+    match result.outcome:
+        case Outcome.SUCCEEDED:
+            same = result.amount is None or result.amount == operation.amount
+            return Result.SUCCEEDED if same else Result.CONFLICTED
+        case Outcome.DECLINED:
+            return Result.DECLINED
+        case Outcome.NOT_FOUND if operation.kind in (Kind.SALE, Kind.AUTHORIZE):
+            over = now >= held.transaction.expires_at + schedule.EXPIRY_GRACE
+            return Result.EXPIRED if over else None
+        case Outcome.NOT_FOUND:
+            sent_at = operation.sent_at or operation.created_at
+            gone = now >= sent_at + schedule.NOT_FOUND_WINDOW and operation.look_ups >= 3
+            return Result.DECLINED if gone else None
+        case _:
+            return None
+
+
+def _keep_waiting(held: Held, result: ProviderResult, actor: Actor, now: datetime) -> Effect:
+    """The outcome is open: note what was said, and when to ask again. The provider's "pending" shows in the payment."""
+    operation = held.operation
+    if operation.state in TERMINAL_OPERATION:
+        return Effect.REPEATED
+    state = OperationState(operation.state)
+    if result.outcome is Outcome.PENDING:
+        state = OperationState.PENDING
+    elif state is OperationState.SENT:
+        state = OperationState.UNKNOWN
+    due_at = schedule.next_look_up(
+        look_ups=operation.look_ups, waiting_for_payer=operation.kind in (Kind.SALE, Kind.AUTHORIZE), now=now
+    )
+    rows = Rows()
+    rows.update(
+        Operation,
+        operation.pk,
+        {"state": operation.state},
+        state=state,
+        due_at=due_at,
+        **said(result),
+    )
+    move = MOVES.get((PaymentState(held.payment.state), Kind(operation.kind), Result.PENDING))
+    effect = Effect.WAITING
+    if result.outcome is Outcome.PENDING and move is not None:
+        write_move(rows, held, move, result, actor, now, legs=[])
+        effect = Effect.MOVED
+    if now >= operation.created_at + schedule.OVERDUE_AFTER:
+        open_review(rows, held, ReviewKind.OVERDUE, "The provider still has not said what became of it.", result, now)
+    rows.write()
+    return effect
+
+
+def _after_the_end(held: Held, conclusion: Result, result: ProviderResult, actor: Actor, now: datetime) -> Effect:
+    """Something is said of an operation that has ended. What is final stays; money that came all the same is kept safe."""
+    operation = held.operation
+    if operation.state == conclusion or (operation.state, conclusion) == (OperationState.CONFLICTED, Result.SUCCEEDED):
+        return Effect.REPEATED
+    money_moved = conclusion in (Result.SUCCEEDED, Result.CONFLICTED)
+    if not money_moved or operation.state in (OperationState.SUCCEEDED, OperationState.CONFLICTED):
+        log.warning(
+            "payment.contradicted", operation=operation.pk, ended=operation.state, said=conclusion, code=result.code
+        )
+        return Effect.CONTRADICTED
+    if ReviewItem.objects.filter(operation=operation, kind=ReviewKind.LATE_SUCCESS).exists():
+        return Effect.REPEATED
+    rows = Rows()
+    amount = result.amount or operation.amount
+    fact = "refund.late_success" if operation.kind == Kind.REFUND else "payment.late_success"
+    same = Move(PaymentState(held.payment.state), TransactionStatus(held.transaction.status), fact)
+    write_move(rows, held, same, result, actor, now, legs=unexplained_legs(held, amount))
+    open_review(
+        rows, held, ReviewKind.LATE_SUCCESS, f"{amount} {amount.currency} moved after it had ended.", result, now
+    )
+    rows.write()
+    return Effect.REVIEW
+
+
+def _settle(held: Held, conclusion: Result, result: ProviderResult, actor: Actor, now: datetime) -> Effect:
+    """The operation ends. The table of moves says what that does."""
+    operation, payment = held.operation, held.payment
+    rows = Rows()
+    rows.update(
+        Operation,
+        operation.pk,
+        {"state": operation.state},
+        state=OperationState(conclusion),
+        due_at=None,
+        ended_at=now,
+        **said(result),
+    )
+    if conclusion is Result.DECLINED and result.outcome is Outcome.NOT_FOUND:
+        result = replace(result, failure_code="NOT_EXECUTED", reason="The provider never carried it out.")
+    move = MOVES.get((PaymentState(payment.state), Kind(operation.kind), conclusion))
+    if move is None:
+        move = Move(
+            PaymentState(payment.state),
+            TransactionStatus(held.transaction.status),
+            f"{operation.kind.lower()}.unexpected",
+        )
+        amount = result.amount or operation.amount
+        legs = unexplained_legs(held, amount) if conclusion in (Result.SUCCEEDED, Result.CONFLICTED) else []
+        open_review(rows, held, ReviewKind.LATE_SUCCESS, "Its payment had moved on before it ended.", result, now)
+    else:
+        legs = legs_of(held, conclusion, result)
+    if conclusion is Result.CONFLICTED:
+        moved = result.amount or operation.amount
+        summary = f"Asked for {operation.amount} {operation.currency}, the provider moved {moved} {moved.currency}."
+        open_review(rows, held, ReviewKind.CONFLICT, summary, result, now)
+    if held.refund is not None:
+        end_refund(rows, held, conclusion, result, now)
+    write_move(rows, held, move, result, actor, now, legs=legs)
+    rows.write()
+    return Effect.REVIEW if conclusion is Result.CONFLICTED else Effect.MOVED

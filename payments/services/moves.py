@@ -1,0 +1,232 @@
+"""Writing a move: the new states with their fact, audit record, postings and review items, into one statement.
+
+Used by payment_advance alone, under the transaction's lock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from common.changes import Actor, Subject, record_change
+from common.ids import new_id
+from common.money import Money
+from common.rows import Rows
+from payments.ledger.post import post
+from payments.ledger.recipes import (
+    Leg,
+    Parties,
+    captured,
+    fee_of,
+    paid_out_unexplained,
+    received_unexplained,
+    refunded,
+)
+from payments.models import Operation, Payment, Refund, ReviewItem, Transaction
+from payments.models.review import ReviewKind
+from payments.providers.base import Kind, ProviderResult
+from payments.services.payloads import transaction_payload
+from payments.states import Move, PaymentState, RefundState, Result, TransactionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The rows of one operation, under the transaction's lock."""
+
+    transaction: Transaction
+    payment: Payment
+    operation: Operation
+    refund: Refund | None
+    parties: Parties
+
+
+def unexplained_legs(held: Held, amount: Money) -> list[Leg]:
+    if held.operation.kind == Kind.REFUND:
+        return paid_out_unexplained(held.parties, amount)
+    if held.operation.kind in (Kind.SALE, Kind.CAPTURE):
+        return received_unexplained(held.parties, amount)
+    return []  # an authorisation holds money, it moves none
+
+
+def legs_of(held: Held, conclusion: Result, result: ProviderResult) -> list[Leg]:
+    """The bookkeeping of the move. Sets the payment's fee where it is earned."""
+    operation, payment = held.operation, held.payment
+    if conclusion is Result.CONFLICTED:
+        return unexplained_legs(held, result.amount or operation.amount)
+    if conclusion is not Result.SUCCEEDED:
+        return []
+    if operation.kind in (Kind.SALE, Kind.CAPTURE):
+        account = payment.provider_account
+        fee = fee_of(operation.amount, basis_points=account.fee_basis_points, fixed_minor=account.fee_fixed_minor)
+        payment.fee_minor += fee.minor
+        return captured(held.parties, operation.amount, fee)
+    if operation.kind == Kind.REFUND:
+        return refunded(held.parties, operation.amount)
+    return []
+
+
+def end_refund(rows: Rows, held: Held, conclusion: Result, result: ProviderResult, now: datetime) -> None:
+    refund = held.refund
+    assert refund is not None
+    state = {
+        Result.SUCCEEDED: RefundState.SUCCEEDED,
+        Result.CONFLICTED: RefundState.CONFLICTED,
+    }.get(conclusion, RefundState.FAILED)
+    refund.state = state
+    failed = state is not RefundState.SUCCEEDED
+    refund.failure_code = (result.failure_code or "CONFLICT") if failed else ""
+    refund.failure_reason = result.reason if failed else ""
+    rows.update(
+        Refund,
+        refund.pk,
+        {"state": RefundState.PENDING},
+        state=state,
+        failure_code=refund.failure_code,
+        failure_reason=refund.failure_reason,
+        updated_at=now,
+        completed_at=now,
+    )
+
+
+def write_move(
+    rows: Rows,
+    held: Held,
+    move: Move,
+    result: ProviderResult,
+    actor: Actor,
+    now: datetime,
+    *,
+    legs: list[Leg],
+) -> None:
+    """Write the new states of payment and transaction with their fact, audit record and postings."""
+    transaction, payment = held.transaction, held.payment
+    before: dict[str, Any] = {
+        "status": transaction.status,
+        "payment_state": payment.state,
+        "amount_captured_minor": transaction.amount_captured_minor,
+        "amount_refunded_minor": transaction.amount_refunded_minor,
+    }
+    opening = held.operation.kind in (Kind.SALE, Kind.AUTHORIZE)
+    ended = move.payment in (PaymentState.DECLINED, PaymentState.EXPIRED) and move.payment != payment.state
+    payment.state = move.payment
+    payment.failure_code = result.failure_code if ended else payment.failure_code
+    payment.failure_reason = result.reason[:255] if ended else payment.failure_reason
+    if opening:
+        payment.provider_reference = result.provider_reference or payment.provider_reference
+        payment.approval_code = result.approval_code or payment.approval_code
+        payment.bank_reference = result.bank_reference or payment.bank_reference
+    if move.payment is PaymentState.CAPTURED and payment.paid_at is None:
+        payment.paid_at = now
+    _move_amounts(held, move)
+    transaction.status = move.transaction or _status_by_refunds(transaction)
+    if ended:
+        transaction.failure_code = payment.failure_code or move.payment
+        transaction.failure_reason = payment.failure_reason
+    transaction.version += 1
+    transaction.updated_at = payment.updated_at = now
+    rows.update(
+        Transaction,
+        transaction.pk,
+        {"version": transaction.version - 1},
+        status=transaction.status,
+        version=transaction.version,
+        amount_authorized_minor=transaction.amount_authorized_minor,
+        amount_captured_minor=transaction.amount_captured_minor,
+        amount_refunded_minor=transaction.amount_refunded_minor,
+        amount_refund_pending_minor=transaction.amount_refund_pending_minor,
+        failure_code=transaction.failure_code,
+        failure_reason=transaction.failure_reason,
+        updated_at=now,
+    )
+    rows.update(
+        Payment,
+        payment.pk,
+        {"state": before["payment_state"]},
+        state=payment.state,
+        fee_minor=payment.fee_minor,
+        provider_reference=payment.provider_reference,
+        approval_code=payment.approval_code,
+        bank_reference=payment.bank_reference,
+        failure_code=payment.failure_code,
+        failure_reason=payment.failure_reason,
+        paid_at=payment.paid_at,
+        updated_at=now,
+    )
+    after: dict[str, Any] = {
+        "status": transaction.status,
+        "payment_state": payment.state,
+        "amount_captured_minor": transaction.amount_captured_minor,
+        "amount_refunded_minor": transaction.amount_refunded_minor,
+    }
+    fact_id = record_change(
+        rows,
+        subject=Subject("transaction", transaction.pk, transaction.version, transaction.merchant_id, transaction.live),
+        fact=move.fact,
+        payload=transaction_payload(transaction, payment, held.refund),
+        changes={name: [before[name], after[name]] for name in before if before[name] != after[name]},
+        actor=actor,
+        now=now,
+        reason=result.reason[:500],
+    )
+    if legs:
+        post(rows, fact_id=fact_id, fact_name=move.fact, transaction_id=transaction.pk, legs=legs, now=now)
+
+
+def _move_amounts(held: Held, move: Move) -> None:
+    """What was authorised, captured and refunded after this fact."""
+    transaction, amount = held.transaction, held.operation.amount_minor
+    match move.fact:
+        case "payment.authorized":
+            transaction.amount_authorized_minor += amount
+        case "payment.captured":
+            transaction.amount_captured_minor += amount
+            transaction.amount_authorized_minor = max(
+                transaction.amount_authorized_minor, transaction.amount_captured_minor
+            )
+        case "refund.completed":
+            transaction.amount_refund_pending_minor -= amount
+            transaction.amount_refunded_minor += amount
+        case "refund.failed":
+            transaction.amount_refund_pending_minor -= amount
+        case _:  # a conflicted refund keeps its reservation until a person has decided
+            pass
+
+
+def _status_by_refunds(transaction: Transaction) -> TransactionStatus:
+    if transaction.amount_refunded_minor == 0:
+        return TransactionStatus.COMPLETED
+    if transaction.amount_refunded_minor == transaction.amount_captured_minor:
+        return TransactionStatus.REFUNDED
+    return TransactionStatus.PARTIALLY_REFUNDED
+
+
+def said(result: ProviderResult) -> dict[str, Any]:
+    """The provider's own words, for the operation's row."""
+    said: dict[str, Any] = {"provider_code": result.code[:40], "provider_reason": result.reason[:255]}
+    if result.provider_reference:
+        said["provider_reference"] = result.provider_reference
+    if result.raw:
+        said["reply"] = dict(result.raw)
+    return said
+
+
+def open_review(rows: Rows, held: Held, kind: ReviewKind, summary: str, result: ProviderResult, now: datetime) -> None:
+    said = result.amount
+    rows.insert_if_missing(
+        ReviewItem,
+        id=new_id("rev"),
+        kind=kind,
+        payment_id=held.payment.pk,
+        operation_id=held.operation.pk,
+        summary=summary,
+        details={
+            "asked": str(held.operation.amount),
+            "currency": held.operation.currency,
+            "providerSaid": str(said) if said else None,
+            "providerCurrency": said.currency if said else None,
+            "code": result.code,
+            "providerReference": result.provider_reference,
+        },
+        opened_at=now,
+    )

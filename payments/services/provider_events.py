@@ -1,0 +1,167 @@
+"""Provider events: stored as they arrived, verified, then acted on. Answered only once they are durable.
+
+A message is stored once (repeats count arrivals), whether or not it is genuine; only a genuine one acts. An unknown reference is kept and
+tried again, because a callback may overtake our own commit. Acting is payment_advance, so any repeat or wrong order is harmless.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import connection
+
+from common.changes import Actor
+from common.crashpoints import crashpoint
+from common.ids import new_id
+from merchants.models import ProviderAccount
+from merchants.selectors import OpenAccount, open_account
+from payments.models import Operation, Payment, ProviderEvent
+from payments.models.provider_event import EventState
+from payments.providers.base import BadSignature, InboundMessage, Outcome, Report
+from payments.providers.registry import identify
+from payments.services.advance import Effect, payment_advance
+from payments.services.calls import open_provider
+from payments.states import OperationState
+
+log = structlog.get_logger(__name__)
+
+_ACT_AFTER = timedelta(seconds=30)  # the sweep's turn, if the request that stored it did not get to act
+_MATCH_FOR = timedelta(hours=24)  # how long an unknown reference is tried again
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What became of a message: `verified` decides the answer; `payment` is for sending a payer's browser on."""
+
+    verified: bool
+    payment: Payment | None
+    note: str = ""
+
+
+def provider_event_receive(
+    *, message: InboundMessage, fields: Mapping[str, str], source_ip: str | None, now: datetime
+) -> Received:
+    """Take in a callback or a returning browser. `fields` are its parsed fields, used only to find out who claims to speak."""
+    named = identify(fields)
+    if named is None:
+        return Received(verified=False, payment=None, note="It speaks no provider's dialect.")
+    provider, account_key = named
+    row = ProviderAccount.objects.filter(provider=provider, account_key=account_key).first()
+    if row is None:
+        return Received(verified=False, payment=None, note="It names no account of ours.")
+    account = open_account(row)
+    try:
+        report = open_provider(account).read(message)
+    except BadSignature as exc:
+        _store(account, message, report=None, note=str(exc), source_ip=source_ip, now=now)
+        log.warning("provider_event.rejected", provider=provider, reason=str(exc))
+        return Received(verified=False, payment=None, note=str(exc))
+    event_id, fresh = _store(account, message, report=report, note="", source_ip=source_ip, now=now)
+    crashpoint("callback.stored")
+    if fresh:
+        provider_event_act(event_id=event_id, account=account, report=report, now=now)
+    return Received(verified=True, payment=_payment_of(report))
+
+
+def provider_event_act(*, event_id: str, account: OpenAccount, report: Report, now: datetime) -> None:
+    """Act on a stored, verified message."""
+    operation = _operation_of(account, report)
+    event = ProviderEvent.objects.filter(pk=event_id)
+    if operation is None:
+        event.update(
+            state=EventState.UNMATCHED, due_at=now + _ACT_AFTER, note="No operation of ours has this reference."
+        )
+        log.warning("provider_event.unmatched", provider=account.provider, reference=report.reference)
+        return
+    if account.confirm_events or report.result.outcome is Outcome.UNKNOWN:
+        # A hint only: the provider is asked, by the sweep and at once.
+        Operation.objects.filter(pk=operation.pk, state__in=(OperationState.PENDING, OperationState.UNKNOWN)).update(
+            due_at=now
+        )
+        effect = Effect.WAITING
+    else:
+        actor = Actor(f"provider:{account.provider}", request_id=event_id)
+        effect = payment_advance(operation_id=operation.pk, result=report.result, actor=actor, now=now)
+    crashpoint("callback.acted")
+    acted = effect in (Effect.MOVED, Effect.REVIEW, Effect.WAITING)
+    event.update(
+        state=EventState.ACTED if acted else EventState.IGNORED,
+        payment_id=operation.payment_id,
+        acted_at=now,
+        due_at=None,
+        note="" if acted else f"{effect.capitalize()}: nothing was changed.",
+    )
+
+
+def provider_event_retry(*, event_id: str, now: datetime) -> None:
+    """The sweep's turn: read a stored message again and act on it. An unknown reference is given up after a day, and stays listed."""
+    event = ProviderEvent.objects.select_related("provider_account").get(pk=event_id)
+    if event.provider_account is None or event.due_at is None:
+        return
+    if event.state == EventState.UNMATCHED and now >= event.received_at + _MATCH_FOR:
+        ProviderEvent.objects.filter(pk=event_id).update(due_at=None)
+        return
+    account = open_account(event.provider_account)
+    message = InboundMessage(
+        method=event.method, content_type=event.content_type, query=event.query, body=bytes(event.body), headers={}
+    )
+    report = open_provider(account).read(message)
+    provider_event_act(event_id=event_id, account=account, report=report, now=now)
+
+
+def _operation_of(account: OpenAccount, report: Report) -> Operation | None:
+    """Ours by reference, and only of the account that speaks: one merchant's provider cannot move another's payment."""
+    return Operation.objects.filter(reference=report.reference, payment__provider_account_id=account.id).first()
+
+
+def _payment_of(report: Report) -> Payment | None:
+    return (
+        Payment.objects.select_related("transaction__merchant").filter(operations__reference=report.reference).first()
+    )
+
+
+def _store(
+    account: OpenAccount,
+    message: InboundMessage,
+    *,
+    report: Report | None,
+    note: str,
+    source_ip: str | None,
+    now: datetime,
+) -> tuple[str, bool]:
+    """Store it, or count one more arrival. Returns the row's id and whether somebody still has to act on it."""
+    rejected = report is None
+    digest = hashlib.sha256(message.query.encode() + b"\n" + message.body).hexdigest()
+    key = f"rejected:{digest}" if report is None else report.event_key
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO provider_event (id, provider, provider_account_id, state, event_key, reference, arrivals, method,
+                                        content_type, query, body, source_ip, note, due_at, received_at)
+            VALUES (%s, %s, %s, %s, %s, %s, 1, %s, %s, %s, %s, %s, %s, %s, %s)
+            ON CONFLICT (provider, event_key) DO UPDATE SET arrivals = provider_event.arrivals + 1
+            RETURNING id, state
+            """,
+            [
+                new_id("pev"),
+                account.provider,
+                account.id,
+                EventState.REJECTED if rejected else EventState.RECEIVED,
+                key[:160],
+                "" if report is None else report.reference[:60],
+                message.method,
+                message.content_type[:100],
+                message.query,
+                message.body,
+                source_ip,
+                note[:255],
+                None if rejected else now + _ACT_AFTER,
+                now,
+            ],
+        )
+        event_id, state = cursor.fetchone()
+    return event_id, state in (EventState.RECEIVED, EventState.UNMATCHED)

@@ -1,0 +1,74 @@
+"""The sweep: whatever is due is done, whether or not a message said so.
+
+Lost nudges, claims of dead workers, outcomes still open and stored events that nobody acted on all have a `due_at` in their row. Rows are
+taken in small batches with SKIP LOCKED and put off by a lease, so any number of sweeps may run at once.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import close_old_connections, connection
+
+from payments.services.operations import operation_look_up, operation_run
+from payments.services.provider_events import provider_event_retry
+from payments.states import OperationState
+
+log = structlog.get_logger(__name__)
+
+_IN_FLIGHT = 8
+_TAKEN_FOR = timedelta(seconds=120)  # longer than one look at one row: a dead sweep's rows come back
+
+
+def sweep(*, now: datetime, limit: int = 200) -> int:
+    """Look at up to `limit` due operations and as many due events. Returns how many were looked at."""
+    operations = _take_operations(now=now, limit=limit)
+    with ThreadPoolExecutor(max_workers=_IN_FLIGHT) as pool:
+        list(pool.map(lambda row: _look(row[0], row[1], now), operations))
+    events = _take_events(now=now, limit=limit)
+    for event_id in events:
+        provider_event_retry(event_id=event_id, now=now)
+    return len(operations) + len(events)
+
+
+def _take_operations(*, now: datetime, limit: int) -> list[tuple[str, str]]:
+    """Due operations, put off so that no other sweep takes them. QUEUED ones keep their state: sending claims them."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE operation SET due_at = %s
+            WHERE id IN (SELECT id FROM operation WHERE due_at <= %s ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)
+            RETURNING id, state
+            """,
+            [now + _TAKEN_FOR, now, limit],
+        )
+        return cursor.fetchall()
+
+
+def _take_events(*, now: datetime, limit: int) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE provider_event SET due_at = %s
+            WHERE id IN (SELECT id FROM provider_event WHERE due_at <= %s ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)
+            RETURNING id
+            """,
+            [now + _TAKEN_FOR, now, limit],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _look(operation_id: str, state: str, now: datetime) -> None:
+    try:
+        if state == OperationState.QUEUED:
+            operation_run(operation_id=operation_id, now=now)
+        else:
+            operation_look_up(operation_id=operation_id, now=now)
+    except (
+        Exception
+    ):  # one row's trouble must not stop the others: it is logged once and comes back when its lease ends
+        log.exception("sweep.row_failed", operation=operation_id)
+    finally:
+        close_old_connections()

@@ -1,0 +1,33 @@
+"""When an operation whose outcome is not known is looked up again. Often while a payer waits, then ever more rarely, never never."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+LEASE = timedelta(seconds=90)  # longer than any provider call may take: a claim older than this is dead
+NOT_FOUND_WINDOW = timedelta(minutes=15)  # how long a provider may take to book what it has received
+EXPIRY_GRACE = timedelta(seconds=60)  # between a payer's deadline and giving up
+OVERDUE_AFTER = timedelta(hours=24)  # a person hears of an outcome that is still unknown
+
+_UNKNOWN_SECONDS = (5, 30, 120, 300, 900, 3600)
+_DAY = timedelta(days=1)
+
+
+def next_look_up(*, look_ups: int, waiting_for_payer: bool, now: datetime) -> datetime:
+    """The time of look-up number `look_ups` + 1."""
+    steps = settings.PAYER_LOOK_UP_SECONDS if waiting_for_payer else _UNKNOWN_SECONDS
+    return now + (timedelta(seconds=steps[look_ups]) if look_ups < len(steps) else _pause(steps, waiting_for_payer))
+
+
+def _pause(steps: tuple[int, ...], waiting_for_payer: bool) -> timedelta:
+    return timedelta(seconds=steps[-1]) if waiting_for_payer else _DAY
+
+
+def next_send(*, sends: int, now: datetime) -> datetime:
+    """When to try again what surely was not sent: 1, 2, 4, ... at most 60 seconds."""
+    return now + timedelta(seconds=min(2**sends, 60))
+
+
+MAX_SENDS = 12

@@ -1,0 +1,212 @@
+"""Creating a transaction: one statement, one round trip, one commit.
+
+Transaction, first payment, its operation, the fact, the audit record and the idempotent answer are written together or not at all.
+For a payer who is redirected nothing has to be sent by us: the signed message goes with the browser, so the operation begins PENDING.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError
+
+from common.changes import Actor, Subject, record_change
+from common.errors import DuplicatePayment
+from common.ids import new_id, new_reference
+from common.money import Money
+from common.queue import nudge_coalesced
+from common.rows import Rows
+from merchants.services.idempotency import IdempotencyKey, Reply
+from payments.models import Operation, Payment, Transaction
+from payments.providers.base import Kind, OperationRequest
+from payments.routing.route import route
+from payments.services.calls import open_provider, return_url
+from payments.services.payloads import transaction_payload
+from payments.services.schedule import next_look_up
+from payments.states import OperationState, PaymentState, TransactionStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTransaction:
+    """What a merchant asks for, already validated in form."""
+
+    merchant_id: str
+    live: bool
+    channel: str
+    method: str
+    amount: Money
+    external_reference: str | None = None
+    description: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    extra_fields: Mapping[str, str] = field(default_factory=dict)
+    payer_name: str = ""
+    payer_email: str = ""
+    payer_phone: str = ""
+    return_url: str = ""
+    bank_code: str = ""
+    business_banking: bool = False
+    manual_capture: bool = False
+
+    def content_hash(self) -> bytes:
+        """SHA-256 of what decides whether a repeated reference asks for the same thing."""
+        parts = (
+            self.method,
+            str(self.amount),
+            self.amount.currency,
+            str(self.business_banking),
+            str(self.manual_capture),
+            self.bank_code,
+            self.description,
+            self.return_url,
+        )
+        return hashlib.sha256("\x1f".join(parts).encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A transaction and its first payment; `repeated` if an earlier request with the same reference made them."""
+
+    transaction: Transaction
+    payment: Payment
+    repeated: bool = False
+
+
+def transaction_create(
+    *,
+    new: NewTransaction,
+    actor: Actor,
+    now: datetime,
+    idempotency: IdempotencyKey | None = None,
+    reply: Callable[[Created], Reply] | None = None,
+) -> Created:
+    """Accept a payment. `reply` renders the answer that is kept under the idempotency key.
+
+    Raises InvalidRequest, UnsupportedCurrency (nothing serves it), DuplicatePayment (the reference was used for something
+    else), IntegrityError of merchants.services.idempotency.CONSTRAINT (the key was used: the caller reads the kept answer).
+    """
+    kind = Kind.AUTHORIZE if new.manual_capture else Kind.SALE
+    account = route(
+        merchant_id=new.merchant_id, live=new.live, method=new.method, currency=new.amount.currency, kind=kind
+    )
+    reference = new_reference("EPG", now)
+    redirect = open_provider(account).redirect(
+        OperationRequest(
+            kind=kind,
+            reference=reference,
+            amount=new.amount,
+            at=now,
+            description=new.description or new.external_reference or reference,
+            return_url=return_url(account.provider),
+            bank_code=new.bank_code,
+            business_banking=new.business_banking,
+            payer_name=new.payer_name,
+            payer_email=new.payer_email,
+            payer_phone=new.payer_phone,
+        )
+    )
+    transaction = Transaction(
+        id=new_id("txn"),
+        merchant_id=new.merchant_id,
+        live=new.live,
+        channel=new.channel,
+        method=new.method,
+        status=TransactionStatus.PENDING,
+        version=1,
+        currency=new.amount.currency,
+        amount_minor=new.amount.minor,
+        external_reference=new.external_reference,
+        content_hash=new.content_hash(),
+        description=new.description,
+        metadata=dict(new.metadata),
+        extra_fields=dict(new.extra_fields),
+        payer_name=new.payer_name,
+        payer_email=new.payer_email,
+        payer_phone=new.payer_phone,
+        return_url=new.return_url,
+        expires_at=now + timedelta(minutes=settings.PAYMENT_EXPIRES_MINUTES),
+        created_at=now,
+        updated_at=now,
+    )
+    payment = Payment(
+        id=new_id("pay"),
+        transaction=transaction,
+        attempt=1,
+        provider_account_id=account.id,
+        state=PaymentState.CREATED,
+        payment_trans_id=reference,
+        currency=new.amount.currency,
+        amount_minor=new.amount.minor,
+        bank_code=new.bank_code,
+        business_banking=new.business_banking,
+        next_action={
+            "type": "redirect",
+            "method": redirect.method,
+            "url": redirect.url,
+            "fields": dict(redirect.fields),
+        },
+        created_at=now,
+        updated_at=now,
+    )
+    created = Created(transaction, payment)
+
+    rows = Rows()
+    rows.add(transaction)
+    rows.add(payment)
+    rows.insert(
+        Operation,
+        id=new_id("op"),
+        payment_id=payment.pk,
+        kind=kind,
+        state=OperationState.PENDING,
+        reference=reference,
+        currency=new.amount.currency,
+        amount_minor=new.amount.minor,
+        due_at=next_look_up(look_ups=0, waiting_for_payer=True, now=now),
+        created_at=now,
+    )
+    record_change(
+        rows,
+        subject=Subject("transaction", transaction.pk, 1, new.merchant_id, new.live),
+        fact="transaction.created",
+        payload=transaction_payload(transaction, payment),
+        changes={"status": [None, transaction.status]},
+        actor=actor,
+        now=now,
+    )
+    if idempotency is not None and reply is not None:
+        idempotency.store(rows, reply(created), now=now)
+    try:
+        rows.write()
+    except IntegrityError as exc:
+        if constraint_of(exc) == "transaction_external_reference_once":
+            return _earlier(new)
+        raise
+    nudge_coalesced("notifications.relay_outbox")
+    return created
+
+
+def constraint_of(exc: IntegrityError) -> str:
+    """The name of the constraint that PostgreSQL says was broken."""
+    diagnostics = getattr(exc.__cause__, "diag", None)
+    return getattr(diagnostics, "constraint_name", None) or ""
+
+
+def _earlier(new: NewTransaction) -> Created:
+    """The transaction that has this reference already, if it asked for the same thing."""
+    transaction = Transaction.objects.get(
+        merchant_id=new.merchant_id, live=new.live, external_reference=new.external_reference
+    )
+    if bytes(transaction.content_hash) != new.content_hash():
+        raise DuplicatePayment(
+            f"{new.external_reference} was used before with other content. Use a new reference.",
+            externalReference=new.external_reference,
+            transactionId=transaction.pk,
+        )
+    payment = transaction.payments.order_by("attempt").last()
+    assert payment is not None  # a transaction is never written without its first payment
+    return Created(transaction, payment, repeated=True)

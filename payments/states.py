@@ -1,0 +1,144 @@
+"""Every state and every legal move, as data.
+
+The table says what an outcome of an operation does to its payment and transaction, and which fact that is. The fact is named here,
+never derived from the new state: a declined capture leaves a payment AUTHORIZED and is not a second authorization. The same data
+becomes the database's own triggers (migrations), so raw SQL cannot move a row where this table does not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from payments.providers.base import Kind
+
+
+class TransactionStatus(StrEnum):
+    """What the merchant sees (contracts section 3)."""
+
+    PENDING = "PENDING"  # the payer has not finished
+    PROCESSING = "PROCESSING"  # with the provider, or the outcome is unknown
+    AUTHORIZED = "AUTHORIZED"
+    COMPLETED = "COMPLETED"
+    PARTIALLY_REFUNDED = "PARTIALLY_REFUNDED"
+    REFUNDED = "REFUNDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+
+
+class PaymentState(StrEnum):
+    """One attempt at one provider."""
+
+    CREATED = "CREATED"
+    PROCESSING = "PROCESSING"
+    AUTHORIZED = "AUTHORIZED"
+    CAPTURED = "CAPTURED"
+    DECLINED = "DECLINED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+    CONFLICTED = "CONFLICTED"  # the provider moved something else than we asked for: a person decides
+
+
+class OperationState(StrEnum):
+    """One message to a provider."""
+
+    QUEUED = "QUEUED"  # has to be sent
+    SENT = "SENT"  # claimed by a worker: it may have left us
+    PENDING = "PENDING"  # the payer or the provider has not decided
+    UNKNOWN = "UNKNOWN"  # it left us and nothing readable came back
+    SUCCEEDED = "SUCCEEDED"
+    DECLINED = "DECLINED"
+    EXPIRED = "EXPIRED"
+    CONFLICTED = "CONFLICTED"
+
+
+class RefundState(StrEnum):
+    PENDING = "PENDING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CONFLICTED = "CONFLICTED"
+
+
+class Result(StrEnum):
+    """What payment_advance concluded from a provider's answer, its own clock and the amounts."""
+
+    SUCCEEDED = "SUCCEEDED"
+    DECLINED = "DECLINED"
+    PENDING = "PENDING"
+    EXPIRED = "EXPIRED"
+    CONFLICTED = "CONFLICTED"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Where payment and transaction go, and the fact. `transaction=None`: decided by the refunded amount."""
+
+    payment: PaymentState
+    transaction: TransactionStatus | None
+    fact: str
+
+
+P, T, R = PaymentState, TransactionStatus, Result
+
+MOVES: dict[tuple[PaymentState, Kind, Result], Move] = {
+    (P.CREATED, Kind.SALE, R.PENDING): Move(P.PROCESSING, T.PROCESSING, "payment.processing"),
+    (P.CREATED, Kind.AUTHORIZE, R.PENDING): Move(P.PROCESSING, T.PROCESSING, "payment.processing"),
+    (P.AUTHORIZED, Kind.CAPTURE, R.SUCCEEDED): Move(P.CAPTURED, T.COMPLETED, "payment.captured"),
+    (P.AUTHORIZED, Kind.CAPTURE, R.DECLINED): Move(P.AUTHORIZED, T.AUTHORIZED, "payment.capture_declined"),
+    (P.AUTHORIZED, Kind.CAPTURE, R.CONFLICTED): Move(P.CONFLICTED, T.PROCESSING, "payment.conflicted"),
+    (P.AUTHORIZED, Kind.VOID, R.SUCCEEDED): Move(P.CANCELLED, T.CANCELLED, "payment.voided"),
+    (P.AUTHORIZED, Kind.VOID, R.DECLINED): Move(P.AUTHORIZED, T.AUTHORIZED, "payment.void_declined"),
+    (P.CAPTURED, Kind.REFUND, R.SUCCEEDED): Move(P.CAPTURED, None, "refund.completed"),
+    (P.CAPTURED, Kind.REFUND, R.DECLINED): Move(P.CAPTURED, None, "refund.failed"),
+    (P.CAPTURED, Kind.REFUND, R.CONFLICTED): Move(P.CAPTURED, None, "refund.conflicted"),
+} | {
+    move: after
+    for state in (P.CREATED, P.PROCESSING)
+    for move, after in {
+        (state, Kind.SALE, R.SUCCEEDED): Move(P.CAPTURED, T.COMPLETED, "payment.captured"),
+        (state, Kind.SALE, R.DECLINED): Move(P.DECLINED, T.FAILED, "payment.declined"),
+        (state, Kind.SALE, R.EXPIRED): Move(P.EXPIRED, T.EXPIRED, "payment.expired"),
+        (state, Kind.SALE, R.CONFLICTED): Move(P.CONFLICTED, T.PROCESSING, "payment.conflicted"),
+        (state, Kind.AUTHORIZE, R.SUCCEEDED): Move(P.AUTHORIZED, T.AUTHORIZED, "payment.authorized"),
+        (state, Kind.AUTHORIZE, R.DECLINED): Move(P.DECLINED, T.FAILED, "payment.declined"),
+        (state, Kind.AUTHORIZE, R.EXPIRED): Move(P.EXPIRED, T.EXPIRED, "payment.expired"),
+        (state, Kind.AUTHORIZE, R.CONFLICTED): Move(P.CONFLICTED, T.PROCESSING, "payment.conflicted"),
+    }.items()
+}
+
+# What the database lets through, derived from the table above plus what engines and people do outside provider answers.
+PAYMENT_MOVES = {(before, move.payment) for (before, _, _), move in MOVES.items() if before != move.payment}
+
+TRANSACTION_MOVES = {
+    (T.PENDING, T.PROCESSING),
+    (T.AUTHORIZED, T.COMPLETED),
+    (T.AUTHORIZED, T.CANCELLED),
+    (T.AUTHORIZED, T.PROCESSING),
+    (T.COMPLETED, T.PARTIALLY_REFUNDED),
+    (T.COMPLETED, T.REFUNDED),
+    (T.PARTIALLY_REFUNDED, T.REFUNDED),
+} | {
+    (before, after)
+    for before in (T.PENDING, T.PROCESSING)
+    for after in (T.AUTHORIZED, T.COMPLETED, T.FAILED, T.EXPIRED)
+}
+
+_O = OperationState
+_ENDS = (_O.SUCCEEDED, _O.DECLINED, _O.EXPIRED, _O.CONFLICTED)
+OPERATION_MOVES = {
+    (_O.QUEUED, _O.SENT),
+    (_O.QUEUED, _O.DECLINED),  # given up before it could be sent
+    (_O.SENT, _O.QUEUED),  # surely not sent
+    (_O.SENT, _O.PENDING),
+    (_O.SENT, _O.UNKNOWN),
+    (_O.PENDING, _O.UNKNOWN),
+    (_O.UNKNOWN, _O.PENDING),
+} | {(before, end) for before in (_O.SENT, _O.PENDING, _O.UNKNOWN) for end in _ENDS}
+
+REFUND_MOVES = {
+    (RefundState.PENDING, end) for end in (RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CONFLICTED)
+}
+
+TERMINAL_PAYMENT = frozenset({P.CAPTURED, P.DECLINED, P.CANCELLED, P.EXPIRED})
+TERMINAL_OPERATION = frozenset(_ENDS)

@@ -1,0 +1,27 @@
+"""Messages that only say "look at this row", and the schedule's. Unknown arguments of later releases are ignored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+from django.utils import timezone
+
+from payments.services.banks import banks_refresh
+from payments.services.operations import operation_run
+from payments.services.recovery import sweep
+
+
+@shared_task(name="payments.run_operation")
+def run_operation(*, operation_id: str, **_later: Any) -> None:
+    operation_run(operation_id=operation_id, now=timezone.now())
+
+
+@shared_task(name="payments.sweep")
+def sweep_task(**_later: Any) -> None:
+    sweep(now=timezone.now())
+
+
+@shared_task(name="payments.refresh_banks")
+def refresh_banks(**_later: Any) -> None:
+    banks_refresh(now=timezone.now())

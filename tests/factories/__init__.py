@@ -1,0 +1,17 @@
+"""Rows for tests, made through the real services wherever a service exists."""
+
+from tests.factories.merchants import ApiKeyFactory, MerchantFactory, ProviderAccountFactory, api_key_secret
+from tests.factories.payments import NOW, PROVIDER, captured_transaction, new_transaction, sale_of, settle
+
+__all__ = [
+    "NOW",
+    "PROVIDER",
+    "ApiKeyFactory",
+    "MerchantFactory",
+    "ProviderAccountFactory",
+    "api_key_secret",
+    "captured_transaction",
+    "new_transaction",
+    "sale_of",
+    "settle",
+]
