@@ -73,7 +73,11 @@ def migs_account(*, base_url: str = "http://127.0.0.1:9", mode: str = "purchase"
 
 def request(kind: Kind = Kind.SALE, **changes: Any) -> OperationRequest:
     """An operation over MYR 150.00; follow-ups act on an invented sale."""
-    original = {"original_reference": "OPTEST0001", "original_provider_reference": "2090000123", "original_at": AT}
+    original: dict[str, Any] = {
+        "original_reference": "OPTEST0001",
+        "original_provider_reference": "2090000123",
+        "original_at": AT,
+    }
     first = OperationRequest(
         kind=kind,
         reference="OPTEST0002",

@@ -13,7 +13,7 @@ FPX, MIGS = given.fpx_account(), given.migs_account()
 
 
 def test_the_table_of_providers() -> None:
-    assert {code: (cls.methods, cls.supports, cls.lists_banks) for code, cls in PROVIDERS.items()} == {
+    assert {code: (set(cls.methods), set(cls.supports), cls.lists_banks) for code, cls in PROVIDERS.items()} == {
         "fpx": ({"fpx"}, {Kind.SALE, Kind.REFUND}, True),
         "migs": ({"migs"}, {Kind.SALE, Kind.AUTHORIZE, Kind.CAPTURE, Kind.VOID, Kind.REFUND}, False),
     }
