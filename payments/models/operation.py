@@ -43,6 +43,16 @@ class Operation(models.Model):
             models.CheckConstraint(condition=Q(state__in=one_of(OperationState)), name="operation_state_known"),
             models.CheckConstraint(condition=Q(kind__in=one_of(Kind)), name="operation_kind_known"),
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="operation_amount_positive"),
+            models.UniqueConstraint(
+                fields=["payment"],
+                condition=Q(kind__in=[Kind.CAPTURE, Kind.VOID]) & ~Q(state__in=sorted(TERMINAL_OPERATION)),
+                name="operation_one_capture_or_void_at_a_time",
+            ),
+            models.UniqueConstraint(
+                fields=["payment"],
+                condition=Q(kind__in=[Kind.SALE, Kind.AUTHORIZE]),
+                name="operation_one_opening_per_payment",
+            ),
             models.CheckConstraint(
                 condition=Q(due_at__isnull=False) | Q(state__in=sorted(TERMINAL_OPERATION)),
                 name="operation_open_is_due",  # so that no open operation can be forgotten

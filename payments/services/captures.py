@@ -1,0 +1,140 @@
+"""Capturing or voiding an authorisation: one of them at a time, decided by the provider.
+
+The request only queues the operation; the transaction stays AUTHORIZED until the provider said so. A unique index admits one open
+capture or void per payment, so two operators cannot send both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import IntegrityError
+from django.db import transaction as database
+
+from common.changes import Actor, Subject, record_change
+from common.errors import InvalidRequest, InvalidState, NotFound
+from common.ids import new_id, new_reference
+from common.money import Money
+from common.queue import nudge, nudge_coalesced
+from common.rows import Rows
+from merchants.services.idempotency import IdempotencyKey, Reply
+from payments.models import Operation, Transaction
+from payments.providers.base import Kind
+from payments.services.payloads import transaction_payload
+from payments.services.transactions import constraint_of
+from payments.states import OperationState, PaymentState, TransactionStatus
+
+
+def capture_request(
+    *,
+    transaction_id: str,
+    amount: Money | None,
+    actor: Actor,
+    now: datetime,
+    merchant_id: str | None = None,
+    live: bool | None = None,
+    idempotency: IdempotencyKey | None = None,
+    reply: Callable[[Transaction], Reply] | None = None,
+) -> Transaction:
+    """Take the authorised amount, or part of it; what is not taken is released by the provider.
+
+    Raises NotFound, InvalidState (not authorised, or a capture or void is under way, or more than authorised), InvalidRequest (currency).
+    """
+    return _queue(Kind.CAPTURE, transaction_id, amount, actor, now, _whose(merchant_id, live), idempotency, reply)
+
+
+def void_request(
+    *,
+    transaction_id: str,
+    actor: Actor,
+    now: datetime,
+    merchant_id: str | None = None,
+    live: bool | None = None,
+    idempotency: IdempotencyKey | None = None,
+    reply: Callable[[Transaction], Reply] | None = None,
+) -> Transaction:
+    """Release an authorisation. Raises NotFound, InvalidState."""
+    return _queue(Kind.VOID, transaction_id, None, actor, now, _whose(merchant_id, live), idempotency, reply)
+
+
+def _whose(merchant_id: str | None, live: bool | None) -> dict[str, object]:
+    return {} if merchant_id is None else {"merchant_id": merchant_id, "live": live}
+
+
+def _queue(
+    kind: Kind,
+    transaction_id: str,
+    amount: Money | None,
+    actor: Actor,
+    now: datetime,
+    whose: dict[str, object],
+    idempotency: IdempotencyKey | None,
+    reply: Callable[[Transaction], Reply] | None,
+) -> Transaction:
+    try:
+        with database.atomic():
+            transaction = Transaction.objects.select_for_update(of=("self",)).filter(pk=transaction_id, **whose).first()
+            if transaction is None:
+                raise NotFound("There is no such transaction.")
+            amount = amount or Money(transaction.amount_authorized_minor, transaction.currency)
+            _check(kind, transaction, amount)
+            payment = transaction.payments.get(state=PaymentState.AUTHORIZED)
+            operation_id = new_id("op")
+            transaction.version += 1
+            transaction.updated_at = now
+            rows = Rows()
+            rows.insert(
+                Operation,
+                id=operation_id,
+                payment_id=payment.pk,
+                kind=kind,
+                state=OperationState.QUEUED,
+                reference=new_reference("CAP" if kind is Kind.CAPTURE else "VOI", now),
+                currency=amount.currency,
+                amount_minor=amount.minor,
+                due_at=now,
+                created_at=now,
+            )
+            rows.update(
+                Transaction,
+                transaction.pk,
+                {"version": transaction.version - 1},
+                version=transaction.version,
+                updated_at=now,
+            )
+            record_change(
+                rows,
+                subject=Subject(
+                    "transaction", transaction.pk, transaction.version, transaction.merchant_id, transaction.live
+                ),
+                fact=f"payment.{kind.lower()}_requested",
+                payload=transaction_payload(transaction, payment),
+                changes={kind.lower(): [None, f"{amount} {amount.currency}"]},
+                actor=actor,
+                now=now,
+            )
+            if idempotency is not None and reply is not None:
+                idempotency.store(rows, reply(transaction), now=now)
+            rows.write()
+            nudge("payments.run_operation", operation_id=operation_id)
+            nudge_coalesced("notifications.relay_outbox")
+    except IntegrityError as exc:
+        if constraint_of(exc) == "operation_one_capture_or_void_at_a_time":
+            raise InvalidState("A capture or cancellation of this transaction is under way.") from exc
+        raise
+    return transaction
+
+
+def _check(kind: Kind, transaction: Transaction, amount: Money) -> None:
+    if transaction.status != TransactionStatus.AUTHORIZED:
+        verb = "captured" if kind is Kind.CAPTURE else "voided"
+        raise InvalidState(f"A transaction that is {transaction.status} cannot be {verb}.", status=transaction.status)
+    if amount.currency != transaction.currency:
+        raise InvalidRequest(
+            "A capture is in the currency of its transaction.",
+            fields={"currencyCode": [f"The transaction is in {transaction.currency}."]},
+        )
+    if not 0 < amount.minor <= transaction.amount_authorized_minor:
+        authorised = Money(transaction.amount_authorized_minor, transaction.currency)
+        raise InvalidState(f"Only {authorised} {authorised.currency} is authorised.", authorizedAmount=authorised)
