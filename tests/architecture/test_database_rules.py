@@ -1,0 +1,128 @@
+"""The rules hold in the database itself, whoever writes and however."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from common.models import AuditRecord
+from payments import states
+from payments.models import JournalEntry, Posting
+from tests.factories import NOW, ProviderAccountFactory, captured_transaction
+
+pytestmark = pytest.mark.django_db
+
+APPEND_ONLY = ["audit_record", "audit_link", "journal_entry", "posting"]
+NEVER_DELETED = ["transaction", "payment", "operation", "refund", "provider_event"]
+
+
+def run(sql: str, *params: object) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql, params)
+
+
+@pytest.fixture
+def truncate_refused():
+    """Test databases let TRUNCATE pass so that Django can flush; here the rule is on as in production."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET counterfoil.allow_truncate = 'off'")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("RESET counterfoil.allow_truncate")
+
+
+@pytest.mark.parametrize("table", ["audit_record", "journal_entry", "posting"])
+@pytest.mark.parametrize("replica", [False, True])
+def test_update_and_delete_of_append_only_rows_are_refused(table, replica):
+    captured_transaction(ProviderAccountFactory())
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET session_replication_role = {'replica' if replica else 'origin'}")
+    key = {"audit_record": "actor", "journal_entry": "fact_name", "posting": "currency"}[table]
+    try:
+        for sql in (f"UPDATE {table} SET {key} = 'x'", f"DELETE FROM {table}"):
+            with pytest.raises(IntegrityError, match="append-only"):
+                run(sql)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SET session_replication_role = origin")
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY + NEVER_DELETED)
+def test_truncate_is_refused(table, truncate_refused):
+    with pytest.raises(IntegrityError, match="TRUNCATE on"):
+        run(f"TRUNCATE {table} CASCADE")
+
+
+@pytest.mark.parametrize("table", ["transaction", "payment", "operation"])
+def test_financial_rows_are_not_deleted(table):
+    captured_transaction(ProviderAccountFactory())
+
+    with pytest.raises(IntegrityError, match="never deleted"):
+        run(f"DELETE FROM {table}")
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "moves"),
+    [
+        ("transaction", "status", states.TRANSACTION_MOVES),
+        ("payment", "state", states.PAYMENT_MOVES),
+        ("operation", "state", states.OPERATION_MOVES),
+        ("refund", "state", states.REFUND_MOVES),
+    ],
+)
+def test_the_database_lists_the_same_moves_as_the_state_table(table, column, moves):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT encode(tgargs, 'escape') FROM pg_trigger WHERE tgname = %s", [f"{table}_listed_moves"])
+        arguments = cursor.fetchone()[0].split("\\000")
+
+    assert arguments[0] == column
+    assert set(arguments[1].split(",")) == {f"{before}>{after}" for before, after in moves}
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value"),
+    [("transaction", "status", "FAILED"), ("payment", "state", "DECLINED"), ("operation", "state", "PENDING")],
+)
+def test_what_is_final_stays_final_for_raw_sql(table, column, value):
+    captured_transaction(ProviderAccountFactory())
+
+    with pytest.raises(IntegrityError, match="cannot go from"):
+        run(f"UPDATE {table} SET {column} = %s", value)
+
+
+def test_refunds_above_the_capture_are_refused_by_the_database():
+    captured_transaction(ProviderAccountFactory())
+
+    with pytest.raises(IntegrityError, match="refunded_within_captured"):
+        run("UPDATE transaction SET amount_refunded_minor = 6000, amount_refund_pending_minor = 4001")
+
+
+@pytest.mark.parametrize("legs", [[], [100], [100, -99], [100, -100, 5]])
+def test_an_unbalanced_journal_entry_does_not_commit(legs):
+    captured_transaction(ProviderAccountFactory())
+    account = Posting.objects.first().account
+
+    with pytest.raises(IntegrityError, match="journal entry"), transaction.atomic():
+        entry = JournalEntry.objects.create(id="jrn_x", fact_id="evt_x", fact_name="test", booked_at=NOW)
+        for minor in legs:
+            Posting.objects.create(entry=entry, account=account, currency="MYR", amount_minor=minor)
+        run("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_a_leg_added_to_a_booked_entry_does_not_commit():
+    captured_transaction(ProviderAccountFactory())
+    posting = Posting.objects.first()
+
+    with pytest.raises(IntegrityError, match="does not balance"), transaction.atomic():
+        Posting.objects.create(entry=posting.entry, account=posting.account, currency="MYR", amount_minor=1)
+        run("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_two_records_of_one_version_are_refused():
+    captured_transaction(ProviderAccountFactory())
+    record = AuditRecord.objects.order_by("id").first()
+
+    with pytest.raises(IntegrityError, match="audit_one_record_per_version"), transaction.atomic():
+        AuditRecord.objects.create(
+            at=NOW, actor="x", action="x", subject_type="transaction", subject_id=record.subject_id, version=1
+        )
