@@ -45,19 +45,16 @@ class Listener:
             def log_message(self, *args: object) -> None:
                 """Quiet: the tests look at the messages."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Listener:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *args: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
 
 
 @contextmanager
 def callback_listener() -> Iterator[Listener]:
-    with Listener() as listener:
+    listener = Listener()
+    threading.Thread(target=listener.server.serve_forever, daemon=True).start()
+    try:
         yield listener
+    finally:
+        listener.server.shutdown()
+        listener.server.server_close()

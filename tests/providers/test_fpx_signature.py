@@ -115,6 +115,15 @@ def test_values_cannot_move_between_fields_under_one_checksum() -> None:
             adapter().read(given.posted(urlencode(forged).encode()))
 
 
+def test_a_delimiter_in_a_value_is_refused_because_a_decline_could_be_read_as_an_approval() -> None:
+    declined = approved(fpx_creditAuthNo="1|00", fpx_debitAuthCode="51", fpx_debitAuthNo="2")
+    forged = declined | {"fpx_creditAuthNo": "1", "fpx_debitAuthCode": "00", "fpx_debitAuthNo": "51|2"}
+
+    for fields in (declined, forged):  # one signed text
+        with pytest.raises(BadSignature):
+            adapter().read(given.posted(urlencode(fields).encode()))
+
+
 @pytest.mark.parametrize(
     "body",
     [
