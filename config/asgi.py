@@ -1,0 +1,8 @@
+"""Live streams, in a process of their own: an ASGI worker holds a thousand idle connections, a WSGI thread holds one."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
+application = get_asgi_application()

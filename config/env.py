@@ -1,0 +1,49 @@
+"""Every environment variable, read here and nowhere else; `.env.example` documents each.
+
+A `.env` file beside manage.py fills in what the environment leaves unset. Where DATABASE_URL or REDIS_URL is set by neither, the URLs of
+the supervisor running on the data directory are taken, so that a second shell finds the same services.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import environ
+
+from common.embedded import running_urls
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+env.read_env(BASE_DIR / ".env")
+
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
+for _name, _url in running_urls(DATA_DIR).items():
+    os.environ.setdefault(_name, _url)
+
+# Services. Only `migrate` may act as the owner of the tables.
+DATABASE_URL = env.str("DATABASE_URL", default="")
+DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default="") or DATABASE_URL
+ACT_AS_OWNER = sys.argv[1:2] == ["migrate"]
+REDIS_URL = env.str("REDIS_URL", default="")
+
+# Secrets
+SECRET_KEY = env.str("SECRET_KEY", default="")
+SEALING_KEYS = env.str("SEALING_KEYS", default="")
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
+# Where we are on the network
+PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+FPX_URL = env.str("FPX_URL", default="").rstrip("/")
+MIGS_URL = env.str("MIGS_URL", default="").rstrip("/")
+SANDBOX_URL = env.str("SANDBOX_URL", default="").rstrip("/")
+
+# Behaviour
+DEBUG = env.bool("DEBUG", default=False)
+DEMO = env.bool("DEMO", default=False)
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
+AUDIT_ANCHOR_FILE = env.str("AUDIT_ANCHOR_FILE", default="")

@@ -1,0 +1,23 @@
+"""What runs when. A message that nobody took in time expires, so that a backlog of "look at what is due" never builds up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.schedules import crontab, schedule
+
+EVERY_SECONDS = {
+    "notifications.relay_outbox": 1,
+    "notifications.deliver_due": 1,
+    "payments.sweep": 5,
+    "common.seal_audit": 5,
+    "common.heartbeat": 10,
+    "payments.refresh_banks": 600,
+    "merchants.reap_idempotency_records": 3600,
+}
+DAILY = {"reconciliation.nightly": crontab(hour=18, minute=0)}  # UTC: 02:00 in Kuala Lumpur
+
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    task: {"task": task, "schedule": schedule(seconds), "options": {"expires": max(seconds * 2, 5)}}
+    for task, seconds in EVERY_SECONDS.items()
+} | {task: {"task": task, "schedule": when, "options": {"expires": 3600}} for task, when in DAILY.items()}
