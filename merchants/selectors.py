@@ -6,10 +6,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from merchants.models import ProviderAccount
+from merchants.models import Merchant, ProviderAccount
 
 _CACHE_SECONDS = 5.0
+_MOST_MERCHANTS = 10_000  # remembered at once: codes that do not exist are remembered too, and anybody may invent those
 _opened: dict[tuple[str, bool], tuple[float, tuple[OpenAccount, ...]]] = {}
+_eps_merchants: dict[str, tuple[float, EpsMerchant | None]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +56,54 @@ def active_accounts(merchant_id: str, *, live: bool) -> tuple[OpenAccount, ...]:
 def forget_accounts() -> None:
     """Drop the cache: after an account was changed, and between tests."""
     _opened.clear()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpsMerchant:
+    """What the EPS facade needs to know of a merchant, its secrets opened."""
+
+    id: str
+    code: str
+    name: str
+    currency: str
+    time_zone: str
+    live: bool
+    checksum_scheme: str
+    extra_fields: tuple[str, ...]
+    rate_plan: str
+    api_key: str = field(repr=False)
+    pass_phrase: str = field(repr=False)
+
+
+def eps_merchant(code: str) -> EpsMerchant | None:
+    """The active merchant of this MERCHANT_CODE that has EPS secrets. Up to 5 s old, and so is the answer that there is none."""
+    found = _eps_merchants.get(code)
+    if found is not None and time.monotonic() - found[0] < _CACHE_SECONDS:
+        return found[1]
+    row = Merchant.objects.filter(code=code, is_active=True).exclude(pass_phrase_sealed="").first()
+    merchant = None if row is None else _open_merchant(row)
+    if len(_eps_merchants) >= _MOST_MERCHANTS:
+        _eps_merchants.clear()
+    _eps_merchants[code] = (time.monotonic(), merchant)
+    return merchant
+
+
+def _open_merchant(row: Merchant) -> EpsMerchant:
+    return EpsMerchant(
+        id=row.pk,
+        code=row.code,
+        name=row.name,
+        currency=row.currency,
+        time_zone=row.time_zone,
+        live=row.eps_live,
+        checksum_scheme=row.checksum_scheme,
+        extra_fields=tuple(row.extra_fields),
+        rate_plan=row.rate_plan,
+        api_key=row.eps_api_key if row.eps_api_key_sealed else "",
+        pass_phrase=row.pass_phrase,
+    )
+
+
+def forget_merchants() -> None:
+    """Drop the cache: after a merchant was changed, and between tests."""
+    _eps_merchants.clear()

@@ -44,6 +44,9 @@ class Merchant(models.Model):
     extra_fields = models.JSONField(
         default=list, blank=True, help_text="Names of the EPS fields this merchant must send."
     )
+    eps_live = models.BooleanField(
+        default=False, help_text="EPS messages act on the live provider accounts instead of the test ones."
+    )
     rate_plan = models.CharField(max_length=20, choices=RatePlan, default=RatePlan.DEFAULT)
     require_idempotency = models.BooleanField(null=True, blank=True, help_text="Unknown: required for live keys only.")
     is_active = models.BooleanField(default=True)
