@@ -1,0 +1,29 @@
+"""The merchants that this sandbox knows, with the secrets that it gave them. Written once, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+
+from sandbox.clock import utc_now
+from sandbox.store import store
+
+
+def account_open(*, provider: str, account_id: str, details: Mapping[str, str]) -> None:
+    with store().write() as db:
+        db.execute(
+            "INSERT INTO accounts VALUES (?, ?, ?, ?)",
+            (provider, account_id, orjson.dumps(dict(details)).decode(), utc_now().isoformat()),
+        )
+
+
+def account_details(*, provider: str, account_id: str) -> dict[str, str]:
+    """Raises LookupError for an account that was never opened."""
+    row = store().read().execute(
+        "SELECT details FROM accounts WHERE provider = ? AND id = ?", (provider, account_id)
+    ).fetchone()
+    if row is None:
+        raise LookupError(account_id)
+    details: dict[str, str] = orjson.loads(row["details"])
+    return details
