@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 
-import requests
 from django.conf import settings
 
 from merchants.selectors import OpenAccount
 from payments.models import Operation
 from payments.providers.base import Account, Kind, OperationRequest, Provider
 from payments.providers.registry import provider_class
+from payments.providers.session import open_session
 
 _local = threading.local()
 
@@ -18,8 +18,7 @@ _local = threading.local()
 def open_provider(account: OpenAccount) -> Provider:
     """The adapter of the account's provider, with this thread's HTTP session."""
     if not hasattr(_local, "session"):
-        _local.session = requests.Session()
-        _local.session.trust_env = False  # proxies of the environment have no business with money
+        _local.session = open_session()  # the one that tells "not sent" from "unknown"
     return provider_class(account.provider)(
         Account(id=account.id, config=account.config, credentials=account.credentials),
         session=_local.session,
