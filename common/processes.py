@@ -7,6 +7,7 @@ is left of its process group is killed before the child is reaped, while nobody 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -121,10 +122,8 @@ def stop_all(processes: Sequence[Process], *, seconds: float = 10.0) -> None:
 
 
 def _signal_group(group: int, number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(group, number)
-    except ProcessLookupError:
-        pass
 
 
 def _before_exec(on_owner_death: signal.Signals, user: User | None) -> Callable[[], None]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import environ
 
-from common.embedded import running_urls
+from common.data_dir import running_urls
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

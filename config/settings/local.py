@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from common.embedded import local_secrets
+from common.data_dir import local_secrets
 from config.settings.base import *  # noqa: F403
 from config.settings.base import DATA_DIR, INSTALLED_APPS, METRICS_TOKEN, PUBLIC_BASE_URL, SEALING_KEYS, SECRET_KEY
 
