@@ -20,9 +20,12 @@ def account_open(*, provider: str, account_id: str, details: Mapping[str, str]) 
 
 def account_details(*, provider: str, account_id: str) -> dict[str, str]:
     """Raises LookupError for an account that was never opened."""
-    row = store().read().execute(
-        "SELECT details FROM accounts WHERE provider = ? AND id = ?", (provider, account_id)
-    ).fetchone()
+    row = (
+        store()
+        .read()
+        .execute("SELECT details FROM accounts WHERE provider = ? AND id = ?", (provider, account_id))
+        .fetchone()
+    )
     if row is None:
         raise LookupError(account_id)
     details: dict[str, str] = orjson.loads(row["details"])

@@ -60,8 +60,24 @@ def entry_record(
         "INSERT INTO entries (id, provider, account, reference, number, kind, root_id, amount_minor, fee_minor, currency, verdict,"
         " reason, instrument, order_info, at, day) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING *",
         (
-            *(entry_id, peer.code, account, reference, peer.number(entry_id=entry_id, at=at), kind, root_id, amount.minor),
-            *(peer.fee_minor(amount, request) if has_fee else 0, amount.currency, verdict, reason, instrument, order_info),
+            *(
+                entry_id,
+                peer.code,
+                account,
+                reference,
+                peer.number(entry_id=entry_id, at=at),
+                kind,
+                root_id,
+                amount.minor,
+            ),
+            *(
+                peer.fee_minor(amount, request) if has_fee else 0,
+                amount.currency,
+                verdict,
+                reason,
+                instrument,
+                order_info,
+            ),
             *(at.isoformat(), local(at).date().isoformat()),
         ),
     ).fetchone()
@@ -130,7 +146,8 @@ def operate(
 def totals(root: Entry, db: sqlite3.Connection | None = None) -> Totals:
     """Sums over the approved entries that act on `root`; `db` where they have to be those of an open transaction."""
     rows = (db or store().read()).execute(
-        "SELECT kind, SUM(amount_minor) FROM entries WHERE root_id = ? AND verdict = 'approved' GROUP BY kind", (root.id,)
+        "SELECT kind, SUM(amount_minor) FROM entries WHERE root_id = ? AND verdict = 'approved' GROUP BY kind",
+        (root.id,),
     )
     sums: dict[str, int] = {kind: minor for kind, minor in rows}
     held = root.amount.minor if root.approved else 0
@@ -162,10 +179,14 @@ def turned_away(*, provider: str, account: str, reference: str, times: int = 2) 
 
 def entries(*, provider: str, day: str = "", reference: str = "", account: str = "") -> list[Entry]:
     """The books of one provider, oldest first. An empty filter does not filter; `day` is YYYY-MM-DD of the provider's clock."""
-    rows = store().read().execute(
-        "SELECT * FROM entries WHERE provider = ?1 AND (?2 = '' OR day = ?2) AND (?3 = '' OR reference = ?3)"
-        " AND (?4 = '' OR account = ?4) ORDER BY id",
-        (provider, day, reference, account),
+    rows = (
+        store()
+        .read()
+        .execute(
+            "SELECT * FROM entries WHERE provider = ?1 AND (?2 = '' OR day = ?2) AND (?3 = '' OR reference = ?3)"
+            " AND (?4 = '' OR account = ?4) ORDER BY id",
+            (provider, day, reference, account),
+        )
     )
     return [Entry.of(row) for row in rows]
 

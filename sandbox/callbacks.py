@@ -88,11 +88,15 @@ def _run() -> None:
 
 
 def _due() -> list[tuple[int, int]]:
-    rows = store().read().execute(
-        "SELECT id, order_id FROM callbacks AS c WHERE state = 'waiting' AND due_at <= ? AND NOT EXISTS (SELECT 1 FROM callbacks"
-        " AS earlier WHERE earlier.order_id = c.order_id AND earlier.state = 'waiting' AND earlier.id < c.id)"
-        " ORDER BY due_at LIMIT 200",
-        (time.time(),),
+    rows = (
+        store()
+        .read()
+        .execute(
+            "SELECT id, order_id FROM callbacks AS c WHERE state = 'waiting' AND due_at <= ? AND NOT EXISTS (SELECT 1 FROM callbacks"
+            " AS earlier WHERE earlier.order_id = c.order_id AND earlier.state = 'waiting' AND earlier.id < c.id)"
+            " ORDER BY due_at LIMIT 200",
+            (time.time(),),
+        )
     )
     return [(row["id"], row["order_id"]) for row in rows]
 

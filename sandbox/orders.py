@@ -27,7 +27,9 @@ def order_place(peer: Peer, *, account: str, reference: str, amount: Money, requ
     """The order with this reference: a new one, or the one that is there with what it was first asked for."""
     key = (peer.code, account, reference)
     with store().write() as db:
-        if row := db.execute("SELECT * FROM orders WHERE provider = ? AND account = ? AND reference = ?", key).fetchone():
+        if row := db.execute(
+            "SELECT * FROM orders WHERE provider = ? AND account = ? AND reference = ?", key
+        ).fetchone():
             return Order.of(row)
         if db.execute("SELECT 1 FROM entries WHERE provider = ? AND account = ? AND reference = ?", key).fetchone():
             raise ReferenceTaken(reference)

@@ -7,8 +7,12 @@ import secrets
 from pathlib import Path
 
 DATA_DIR = Path(os.environ.get("SANDBOX_DATA_DIR", "var/sandbox"))
-SILENCE_SECONDS = float(os.environ.get("SANDBOX_SILENCE_SECONDS", "35"))  # how long a test amount of 4.00 leaves a caller waiting
-SESSION_SECONDS = float(os.environ.get("SANDBOX_SESSION_SECONDS", "900"))  # how long a payer may take on the bank's page
+SILENCE_SECONDS = float(
+    os.environ.get("SANDBOX_SILENCE_SECONDS", "35")
+)  # how long a test amount of 4.00 leaves a caller waiting
+SESSION_SECONDS = float(
+    os.environ.get("SANDBOX_SESSION_SECONDS", "900")
+)  # how long a payer may take on the bank's page
 CALLBACK_RETRY_SECONDS = float(os.environ.get("SANDBOX_CALLBACK_RETRY_SECONDS", "3"))
 CALLBACK_TRIES = 20
 

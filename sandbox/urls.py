@@ -1,0 +1,39 @@
+"""Every address of the sandbox."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import path
+
+from sandbox import faults, onboarding, payer, reports
+from sandbox.fpx import views as fpx
+from sandbox.migs import views as migs
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    return render(request, "sandbox/home.html", {"title": "Provider sandbox"})
+
+
+def healthz(_request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": "up"})
+
+
+urlpatterns = [
+    path("", home),
+    path("healthz", healthz),
+    path("_accounts/<str:provider>", onboarding.open_account),
+    path("_payer", payer.payer),
+    path("_control/<str:provider>", faults.control),
+    path("_books/<str:provider>", reports.books),
+    path("fpx/statements/<str:day>", reports.fpx_statement),
+    path("migs/statements/<str:day>", reports.migs_statement),
+    path("FPXMain/seller2DReceiver.jsp", fpx.receive_order),
+    path("FPXMain/sellerNVPTxnStatus.jsp", fpx.enquire),
+    path("FPXMain/RetrieveBankList", fpx.bank_list),
+    path("FPXMain/sellerRefund.jsp", fpx.refund),
+    path("fpx/pay/<str:token>", fpx.decide),
+    path("vpcpay", migs.pay),
+    path("vpcdps", migs.operate_command),
+    path("migs/pay/<str:token>", migs.decide),
+]
