@@ -1,0 +1,68 @@
+"""How drf-spectacular describes a MerchantView: the headers and errors that every route has, once for all."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
+from rest_framework import serializers
+
+_TEXT = {"type": "string"}
+
+ErrorEnvelope = inline_serializer(
+    "ErrorEnvelope",
+    {
+        "error": inline_serializer(
+            "Error",
+            {
+                "code": serializers.CharField(),
+                "message": serializers.CharField(),
+                "details": serializers.DictField(
+                    help_text="`fields`: sentences by field name, and what else is known."
+                ),
+                "timestamp": serializers.DateTimeField(),
+                "requestId": serializers.CharField(),
+            },
+        )
+    },
+)
+
+_ERRORS = {
+    "400": "The request cannot be understood.",
+    "401": "Authentication is required.",
+    "403": "The key lacks the scope.",
+    "404": "It does not exist, or is another merchant's.",
+    "409": "Not possible in the present state, or in progress.",
+    "413": "The body is larger than 64 KiB.",
+    "415": "The body is not JSON in UTF-8.",
+    "422": "Understood, but cannot be done.",
+    "429": "Too many requests; see Retry-After.",
+    "503": "Not available at the moment; nothing was done.",
+}
+_WRITES_ONLY = {"409", "413", "415", "422"}
+
+
+class MerchantSchema(AutoSchema):
+    """Adds the Idempotency-Key header to idempotent POSTs and the error envelope to everything."""
+
+    def get_override_parameters(self) -> list[Any]:
+        parameters = list(super().get_override_parameters())
+        if self.method == "POST" and getattr(self.view, "idempotent", False):
+            parameters.append(
+                OpenApiParameter(
+                    "Idempotency-Key",
+                    {"type": "string", "minLength": 1, "maxLength": 255},
+                    OpenApiParameter.HEADER,
+                    description="Printable ASCII without commas. The same key and body get the same answer for 72 hours.",
+                )
+            )
+        return parameters
+
+    def get_response_serializers(self) -> Any:
+        given = super().get_response_serializers()
+        responses = dict(given) if isinstance(given, dict) else {"200": given}
+        for status, sentence in _ERRORS.items():
+            if self.method in ("POST", "PUT", "PATCH", "DELETE") or status not in _WRITES_ONLY:
+                responses.setdefault(status, OpenApiResponse(ErrorEnvelope, description=sentence))
+        return responses

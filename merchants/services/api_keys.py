@@ -1,0 +1,137 @@
+"""API keys: made, rotated with an overlap, revoked. The secret is returned once and never stored."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from ipaddress import ip_network
+
+from django.db import transaction
+
+from common.audit import record_action
+from common.changes import Actor
+from common.errors import InvalidRequest, InvalidState, NotFound
+from common.ids import new_id
+from merchants.credentials import forget_keys
+from merchants.models import ApiKey
+from merchants.scopes import Scope
+
+LIFETIME = timedelta(days=90)
+OVERLAP = timedelta(days=7)
+_VISIBLE = 16  # characters of the secret that are kept and shown: "cfk_live_" and seven of 43
+
+
+def api_key_create(
+    *,
+    merchant_id: str,
+    live: bool,
+    name: str,
+    scopes: Collection[str],
+    actor: Actor,
+    now: datetime,
+    allowed_networks: Collection[str] = (),
+    lifetime: timedelta = LIFETIME,
+) -> tuple[ApiKey, str]:
+    """A new key and its secret ("cfk_live_" or "cfk_test_" and 43 characters, 256 random bits).
+
+    `allowed_networks` are CIDR blocks or addresses; empty allows every address. Raises InvalidRequest.
+    """
+    _check(name, scopes, lifetime)
+    secret = f"cfk_{'live' if live else 'test'}_{secrets.token_urlsafe(32)}"
+    key = ApiKey(
+        id=new_id("key"),
+        merchant_id=merchant_id,
+        name=name,
+        prefix=secret[:_VISIBLE],
+        secret_hash=hashlib.sha256(secret.encode()).digest(),
+        live=live,
+        scopes=sorted(scopes),
+        allowed_networks=[_network(network) for network in allowed_networks],
+        expires_at=now + lifetime,
+        created_at=now,
+    )
+    with transaction.atomic():
+        key.save(force_insert=True)
+        _record(key, "api_key.created", actor, now, scopes=[None, key.scopes])
+    return key, secret
+
+
+def api_key_rotate(
+    *, key_id: str, actor: Actor, now: datetime, merchant_id: str | None = None, overlap: timedelta = OVERLAP
+) -> tuple[ApiKey, str]:
+    """A successor with the same rights; the old key works for `overlap` more. Raises NotFound, InvalidState (revoked)."""
+    with transaction.atomic():
+        old = _held(key_id, merchant_id)
+        if old.revoked_at is not None or old.expires_at <= now:
+            raise InvalidState("This key no longer works, so it cannot be rotated. Make a new one.")
+        successor, secret = api_key_create(
+            merchant_id=old.merchant_id,
+            live=old.live,
+            name=old.name,
+            scopes=old.scopes,
+            actor=actor,
+            now=now,
+            allowed_networks=old.allowed_networks,
+        )
+        expires_at = min(old.expires_at, now + overlap)
+        _record(old, "api_key.rotated", actor, now, expires_at=[old.expires_at.isoformat(), expires_at.isoformat()])
+        old.expires_at = expires_at
+        old.save(update_fields=["expires_at"])
+    forget_keys()
+    return successor, secret
+
+
+def api_key_revoke(*, key_id: str, actor: Actor, now: datetime, merchant_id: str | None = None) -> ApiKey:
+    """Make a key stop working: here at once, in other processes within seconds. Repeating it changes nothing. Raises NotFound."""
+    with transaction.atomic():
+        key = _held(key_id, merchant_id)
+        if key.revoked_at is None:
+            key.revoked_at = now
+            key.save(update_fields=["revoked_at"])
+            _record(key, "api_key.revoked", actor, now, revoked_at=[None, now.isoformat()])
+    forget_keys()
+    return key
+
+
+def _held(key_id: str, merchant_id: str | None) -> ApiKey:
+    """The key under a lock; `merchant_id` limits whose it may be."""
+    whose = {} if merchant_id is None else {"merchant_id": merchant_id}
+    key = ApiKey.objects.select_for_update().filter(pk=key_id, **whose).first()
+    if key is None:
+        raise NotFound("There is no such API key.")
+    return key
+
+
+def _check(name: str, scopes: Collection[str], lifetime: timedelta) -> None:
+    errors: dict[str, list[str]] = {}
+    if not 0 < len(name) <= 80:
+        errors["name"] = ["Send 1 to 80 characters."]
+    unknown = set(scopes) - {scope.value for scope in Scope}
+    if unknown or not scopes:
+        errors["scopes"] = [f"Choose from {', '.join(Scope)}."]
+    if not timedelta() < lifetime <= timedelta(days=366):
+        errors["expiresAt"] = ["A key lives for a year at most."]
+    if errors:
+        raise InvalidRequest(f"Not right: {', '.join(errors)}.", fields=errors)
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError as exc:
+        sentence = f"{text[:50]} is not a network such as 203.0.113.0/24."
+        raise InvalidRequest("Not right: allowedNetworks.", fields={"allowedNetworks": [sentence]}) from exc
+
+
+def _record(key: ApiKey, action: str, actor: Actor, now: datetime, **changes: list[object]) -> None:
+    record_action(
+        actor=actor,
+        action=action,
+        subject_type="api_key",
+        subject_id=key.pk,
+        merchant_id=key.merchant_id,
+        now=now,
+        changes=changes,
+    )
