@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date
 
 from common.money import Money
 from sandbox.clock import local, utc_now
@@ -195,7 +195,7 @@ def parse_day(text: str) -> str:
     """`text` if it is a YYYY-MM-DD date, else ValueError."""
     if len(text) != 10 or not text.isascii():
         raise ValueError(text)
-    return datetime.strptime(text, "%Y-%m-%d").date().isoformat()
+    return date.fromisoformat(text).isoformat()
 
 
 def _entry(db: sqlite3.Connection, provider: str, account: str, reference: str) -> Entry | None:

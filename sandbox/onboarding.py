@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -31,9 +32,11 @@ def open_account(request: HttpRequest, provider: str) -> HttpResponse:
 def _fpx(body: dict[str, Any]) -> dict[str, str]:
     public_key = str(body.get("publicKey", ""))
     try:
-        load_pem_public_key(public_key.encode())
-    except (ValueError, UnsupportedAlgorithm) as exc:
-        raise BadBody("publicKey has to be a PEM public key.") from exc
+        is_rsa = isinstance(load_pem_public_key(public_key.encode()), RSAPublicKey)
+    except (ValueError, UnsupportedAlgorithm):
+        is_rsa = False
+    if not is_rsa:
+        raise BadBody("publicKey has to be an RSA public key in PEM form.")
     hash_name = body.get("signatureHash", "sha1")
     if hash_name not in keys.HASHES:
         raise BadBody("signatureHash is sha1 or sha256.")

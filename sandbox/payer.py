@@ -44,8 +44,7 @@ class Form(HTMLParser):
         elif tag == "select":
             self._select = name
         elif tag == "option" and self._select and "disabled" not in given:
-            if self._select not in self.values or "selected" in given:
-                self.values[self._select] = given.get("value", "")
+            self.values.setdefault(self._select, given.get("value", ""))
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "select":

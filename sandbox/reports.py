@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import csv
 import io
-from datetime import date
+from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.http import require_GET
 
 from common.money import Money
+from sandbox.books import entries, parse_day
 from sandbox.clock import local
 from sandbox.faults import PROVIDERS, faulty
 from sandbox.fpx.messages import CODES as FPX_CODES
 from sandbox.records import Entry, Kind
-from sandbox.store import store
 
+_MOVES_MONEY = frozenset({Kind.CHARGE, Kind.CAPTURE, Kind.REFUND})
 _BOOK_KINDS = {Kind.CAPTURE: "charge"}  # the contract's four kinds: a capture is a charge of what was held
 
 
@@ -25,17 +26,11 @@ def books(request: HttpRequest, provider: str) -> HttpResponse:
     if provider not in PROVIDERS:
         return JsonResponse({"error": f"There is no provider {provider}."}, status=404)
     day, reference = request.GET.get("date", ""), request.GET.get("reference", "")
-    if day and _day(day) is None:
+    try:
+        found = entries(provider=provider, day=parse_day(day) if day else "", reference=reference)
+    except ValueError:
         return JsonResponse({"error": "date has to be YYYY-MM-DD."}, status=400)
-    rows = (
-        store()
-        .read()
-        .execute(
-            "SELECT * FROM entries WHERE provider = ?1 AND (?2 = '' OR day = ?2) AND (?3 = '' OR reference = ?3) ORDER BY id",
-            (provider, day, reference),
-        )
-    )
-    return JsonResponse({"entries": [_book_entry(Entry.of(row)) for row in rows]})
+    return JsonResponse({"entries": [_book_entry(entry) for entry in found]})
 
 
 def _book_entry(entry: Entry) -> dict[str, str]:
@@ -53,9 +48,19 @@ def _book_entry(entry: Entry) -> dict[str, str]:
 @faulty("fpx")
 @require_GET
 def fpx_statement(request: HttpRequest, day: str) -> HttpResponse:
-    header = (
-        ["TXN_TYPE", "SELLER_ID", "FPX_TXN_ID", "SELLER_EX_ORDER_NO", "TXN_TIME", "BUYER_BANK", "CURRENCY", "AMOUNT", "FEE", "NET", "STATUS"]
-    )
+    header = [
+        "TXN_TYPE",
+        "SELLER_ID",
+        "FPX_TXN_ID",
+        "SELLER_EX_ORDER_NO",
+        "TXN_TIME",
+        "BUYER_BANK",
+        "CURRENCY",
+        "AMOUNT",
+        "FEE",
+        "NET",
+        "STATUS",
+    ]
 
     def line(entry: Entry, amount: Money, fee: Money) -> list[str]:
         kind = "REFUND" if entry.kind is Kind.REFUND else "PAYMENT"
@@ -69,7 +74,20 @@ def fpx_statement(request: HttpRequest, day: str) -> HttpResponse:
 @faulty("migs")
 @require_GET
 def migs_statement(request: HttpRequest, day: str) -> HttpResponse:
-    header = ["TYPE", "MERCHANT_ID", "TRANSACTION_NO", "MERCH_TXN_REF", "ORDER_INFO", "TIME", "CARD_TYPE", "CURRENCY", "GROSS", "MDR", "NET", "RESPONSE_CODE"]
+    header = [
+        "TYPE",
+        "MERCHANT_ID",
+        "TRANSACTION_NO",
+        "MERCH_TXN_REF",
+        "ORDER_INFO",
+        "TIME",
+        "CARD_TYPE",
+        "CURRENCY",
+        "GROSS",
+        "MDR",
+        "NET",
+        "RESPONSE_CODE",
+    ]
     types = {Kind.CHARGE: "PURCHASE", Kind.CAPTURE: "CAPTURE", Kind.REFUND: "REFUND"}
 
     def line(entry: Entry, amount: Money, fee: Money) -> list[str]:
@@ -86,37 +104,24 @@ def migs_statement(request: HttpRequest, day: str) -> HttpResponse:
     return _statement("migs", day, request.GET.get("merchant", ""), header, line)
 
 
-def _statement(provider, day, account, header, line):  # type: ignore[no-untyped-def]
-    if _day(day) is None:
+def _statement(
+    provider: str, day: str, account: str, header: list[str], line: Callable[[Entry, Money, Money], list[str]]
+) -> HttpResponse:
+    try:
+        found = entries(provider=provider, day=parse_day(day), account=account)
+    except ValueError:
         return JsonResponse({"error": "The day has to be YYYY-MM-DD."}, status=400)
-    rows = (
-        store()
-        .read()
-        .execute(
-            "SELECT * FROM entries WHERE provider = ?1 AND day = ?2 AND (?3 = '' OR account = ?3) AND verdict = 'approved'"
-            " AND kind IN ('charge', 'capture', 'refund') ORDER BY id",
-            (provider, day, account),
-        )
-    )
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["H", provider.upper(), account or "ALL", day])
     writer.writerow(header)
-    count, sums = 0, [0, 0]
-    for row in rows:
-        entry = Entry.of(row)
+    count = gross = fees = 0
+    for entry in found:
+        if not entry.approved or entry.kind not in _MOVES_MONEY:
+            continue
         sign = -1 if entry.kind is Kind.REFUND else 1
         amount = Money(sign * entry.amount.minor, entry.amount.currency)
-        fee = Money(entry.fee_minor, entry.amount.currency)
-        writer.writerow(line(entry, amount, fee))
-        count, sums = count + 1, [sums[0] + amount.minor, sums[1] + fee.minor]
-    total = [str(Money(minor, "MYR")) for minor in (sums[0], sums[1], sums[0] - sums[1])]
-    writer.writerow(["T", count, *total])
+        writer.writerow(line(entry, amount, Money(entry.fee_minor, entry.amount.currency)))
+        count, gross, fees = count + 1, gross + amount.minor, fees + entry.fee_minor
+    writer.writerow(["T", count, *[str(Money(minor, "MYR")) for minor in (gross, fees, gross - fees)]])
     return HttpResponse(text.getvalue(), content_type="text/csv; charset=utf-8")
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if len(text) == 10 else None
-    except ValueError:
-        return None

@@ -11,6 +11,7 @@ import pytest
 from psycopg import sql
 
 from common.embedded import grant_app_role, role_of
+from tests.support.sandbox_process import SandboxProcess
 
 _TEMPLATE_LOCK = 7021
 
@@ -43,9 +44,13 @@ def django_db_setup(django_db_blocker: pytest.FixtureRequest, testrun_uid: str, 
     with psycopg.connect(_url("postgres"), autocommit=True) as admin:
         admin.execute("SELECT pg_advisory_lock(%s)", [_TEMPLATE_LOCK])
         if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone():
-            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(template)))
+            draft = f"{template}_draft"
+            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(draft)))
             with django_db_blocker.unblock():
-                _migrate(template)
+                _migrate(draft)
+            admin.execute(
+                sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(draft), sql.Identifier(template))
+            )
         admin.execute("SELECT pg_advisory_unlock(%s)", [_TEMPLATE_LOCK])
         admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(own), sql.Identifier(template)))
     with django_db_blocker.unblock():
@@ -71,3 +76,16 @@ def process_environment(django_db_setup: None) -> dict[str, str]:
     from django.db import connection
 
     return dict(os.environ) | {"DATABASE_URL": _url(connection.settings_dict["NAME"])}
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxProcess]:
+    """The provider sandbox, a process of its own for each test worker."""
+    process = SandboxProcess(tmp_path_factory.mktemp("sandbox")).start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="session")
+def sandbox_url(sandbox: SandboxProcess) -> str:
+    return sandbox.url

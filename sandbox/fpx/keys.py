@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache, lru_cache
+from typing import cast
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
@@ -29,9 +30,7 @@ def ensure_exchange_key() -> None:
 @cache
 def _exchange_key() -> rsa.RSAPrivateKey:
     pem = account_details(provider="fpx", account_id=_EXCHANGE)["privateKey"]
-    key = serialization.load_pem_private_key(pem.encode(), None)
-    assert isinstance(key, rsa.RSAPrivateKey)
-    return key
+    return cast(rsa.RSAPrivateKey, serialization.load_pem_private_key(pem.encode(), None))
 
 
 @cache
@@ -46,9 +45,7 @@ def exchange_public_pem() -> str:
 
 @lru_cache(maxsize=256)
 def _public_key(pem: str) -> rsa.RSAPublicKey:
-    key = serialization.load_pem_public_key(pem.encode())
-    assert isinstance(key, rsa.RSAPublicKey)
-    return key
+    return cast(rsa.RSAPublicKey, serialization.load_pem_public_key(pem.encode()))
 
 
 def _text(fields: Mapping[str, str]) -> bytes:

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from common.money import InvalidAmount, Money, UnknownCurrency
 from sandbox.accounts import account_details
-from sandbox.books import ReferenceTaken, entry_find, operate
+from sandbox.books import ReferenceTaken, entry_find, operate, turned_away
 from sandbox.faults import faulty
 from sandbox.forms import BadForm, fields_of, nvp
 from sandbox.fpx import keys, messages
@@ -21,10 +21,42 @@ from sandbox.fpx.peer import PEER
 from sandbox.orders import order_by_token, order_decide, order_find, order_place, order_suspend, outcome
 from sandbox.records import Kind, Order, Verdict
 from sandbox.triggers import Trigger, trigger_of
-from sandbox.turned_away import turn_away
 
-_AR = ["fpx_msgType", "fpx_msgToken", "fpx_sellerExId", "fpx_sellerExOrderNo", "fpx_sellerTxnTime", "fpx_sellerOrderNo", "fpx_sellerId", "fpx_sellerBankCode", "fpx_txnCurrency", "fpx_txnAmount", "fpx_buyerEmail", "fpx_buyerName", "fpx_buyerBankId", "fpx_buyerBankBranch", "fpx_buyerAccNo", "fpx_buyerId", "fpx_makerName", "fpx_buyerIban", "fpx_productDesc", "fpx_version"]
-_RF = ["fpx_msgType", "fpx_msgToken", "fpx_sellerExId", "fpx_sellerExOrderNo", "fpx_sellerTxnTime", "fpx_sellerId", "fpx_orgSellerExOrderNo", "fpx_orgFpxTxnId", "fpx_txnAmount", "fpx_txnCurrency", "fpx_version"]
+_AR = [
+    "fpx_msgType",
+    "fpx_msgToken",
+    "fpx_sellerExId",
+    "fpx_sellerExOrderNo",
+    "fpx_sellerTxnTime",
+    "fpx_sellerOrderNo",
+    "fpx_sellerId",
+    "fpx_sellerBankCode",
+    "fpx_txnCurrency",
+    "fpx_txnAmount",
+    "fpx_buyerEmail",
+    "fpx_buyerName",
+    "fpx_buyerBankId",
+    "fpx_buyerBankBranch",
+    "fpx_buyerAccNo",
+    "fpx_buyerId",
+    "fpx_makerName",
+    "fpx_buyerIban",
+    "fpx_productDesc",
+    "fpx_version",
+]
+_RF = [
+    "fpx_msgType",
+    "fpx_msgToken",
+    "fpx_sellerExId",
+    "fpx_sellerExOrderNo",
+    "fpx_sellerTxnTime",
+    "fpx_sellerId",
+    "fpx_orgSellerExOrderNo",
+    "fpx_orgFpxTxnId",
+    "fpx_txnAmount",
+    "fpx_txnCurrency",
+    "fpx_version",
+]
 _BE = ["fpx_msgToken", "fpx_msgType", "fpx_sellerExId", "fpx_version"]
 
 
@@ -190,7 +222,7 @@ def refund(request: HttpRequest) -> HttpResponse:
         entry = entry_find(provider="fpx", account=seller, reference=reference)
         return nvp(keys.signed(messages.rc(fields, entry), account["signatureHash"]))
     trigger = trigger_of(amount)
-    if trigger is Trigger.ERROR_BEFORE and turn_away(provider="fpx", account=seller, reference=reference):
+    if trigger is Trigger.ERROR_BEFORE and turned_away(provider="fpx", account=seller, reference=reference):
         return HttpResponse("Internal Server Error", status=500, content_type="text/plain")
     try:
         entry = operate(

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from common.money import Money, UnknownCurrency, exponent
 from sandbox.accounts import account_details
-from sandbox.books import ReferenceTaken, entry_find, operate, root_of, totals
+from sandbox.books import ReferenceTaken, entry_find, operate, root_of, totals, turned_away
 from sandbox.faults import faulty
 from sandbox.forms import BadForm, fields_of, nvp
 from sandbox.migs import messages
@@ -23,7 +23,6 @@ from sandbox.migs.peer import PEER, opening_kind
 from sandbox.orders import order_by_token, order_decide, order_find, order_place, outcome
 from sandbox.records import Kind, Order, Verdict
 from sandbox.triggers import Trigger, trigger_of
-from sandbox.turned_away import turn_away
 
 _COMMANDS = {"capture": Kind.CAPTURE, "refund": Kind.REFUND, "voidAuthorisation": Kind.VOID}
 
@@ -134,7 +133,8 @@ def _back(order: Order) -> HttpResponse:
     """The payer's browser goes back to the merchant with the signed result."""
     account = account_details(provider="migs", account_id=order.account)
     entry = outcome(PEER, order, kind=opening_kind(account))
-    assert entry is not None  # only called once the order has ended
+    if entry is None:  # only called once the order has ended
+        raise LookupError(order.reference)
     fields = signed(messages.result(order.account, entry), account["secureSecret"])
     url = order.request["vpc_ReturnURL"]
     return HttpResponseRedirect(f"{url}{'&' if '?' in url else '?'}{urlencode(fields)}")
@@ -159,7 +159,7 @@ def operate_command(request: HttpRequest) -> HttpResponse:
         elif fields.get("vpc_Command") in _COMMANDS:
             amount = _amount(fields)
             trigger = trigger_of(amount)
-            if trigger is Trigger.ERROR_BEFORE and turn_away(
+            if trigger is Trigger.ERROR_BEFORE and turned_away(
                 provider="migs", account=fields["vpc_Merchant"], reference=fields.get("vpc_MerchTxnRef", "")
             ):
                 return HttpResponse("Internal Server Error", status=500, content_type="text/plain")
