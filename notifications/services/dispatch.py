@@ -1,0 +1,130 @@
+"""The relay: facts become deliveries, each fact once for each endpoint that wants it.
+
+A fact is unpublished until `published_at` says otherwise. There is no cursor, because a lower id can commit after a higher one. A batch is
+locked with SKIP LOCKED, so any number of relays share the work, and its deliveries and its marks are one transaction: a relay that
+dies leaves both or neither. A fact that cannot be rendered is set aside loudly, so that it never stands in the way of others.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.db import connection, transaction
+
+from common.audit import record_action
+from common.changes import Actor
+from common.crashpoints import crashpoint
+from common.ids import new_id
+from common.models import Fact
+from common.queue import nudge_coalesced
+from notifications.events import EVENT_OF_FACT, render_body
+from notifications.models import WebhookEndpoint
+
+log = structlog.get_logger(__name__)
+
+BATCH = 500
+_RELAY = Actor("system:relay")
+_DELIVERY_COLUMNS = ("id", "endpoint_id", "event_id", "event_type", "transaction_id", "sequence", "body")
+
+# Tenant and mode of an endpoint, and the endpoints there with the event types each wants (none: all).
+Listeners = Mapping[tuple[str, bool], list[tuple[str, frozenset[str]]]]
+
+
+def relay_outbox(*, now: datetime, limit: int = BATCH) -> int:
+    """Dispatch facts, `limit` in a transaction, until none is left. Returns how many."""
+    total = 0
+    while taken := _relay_batch(now=now, limit=limit):
+        total += taken
+    return total
+
+
+def _relay_batch(*, now: datetime, limit: int) -> int:
+    with transaction.atomic(durable=True):
+        facts = list(
+            Fact.objects.select_for_update(skip_locked=True)
+            .filter(published_at=None)
+            .order_by("created_at")[:limit]
+            .values(
+                "id", "name", "subject_type", "subject_id", "sequence", "merchant_id", "live", "payload", "created_at"
+            )
+        )
+        if not facts:
+            return 0
+        deliveries = _deliveries(facts, _listeners(facts), now)
+        if deliveries:
+            _insert(deliveries, now)
+            nudge_coalesced("notifications.deliver_due")
+        Fact.objects.filter(pk__in=[fact["id"] for fact in facts]).update(published_at=now)
+        crashpoint("relay.dispatched")
+    crashpoint("relay.committed")
+    return len(facts)
+
+
+def _listeners(facts: Iterable[Mapping[str, Any]]) -> Listeners:
+    found: dict[tuple[str, bool], list[tuple[str, frozenset[str]]]] = defaultdict(list)
+    merchants = {fact["merchant_id"] for fact in facts if fact["name"] in EVENT_OF_FACT}
+    if merchants:
+        rows = WebhookEndpoint.objects.filter(merchant_id__in=merchants, is_active=True).order_by("id")
+        for pk, merchant_id, live, event_types in rows.values_list("id", "merchant_id", "live", "event_types"):
+            found[merchant_id, live].append((pk, frozenset(event_types)))
+    return found
+
+
+def _deliveries(facts: Iterable[Mapping[str, Any]], listeners: Listeners, now: datetime) -> list[tuple[Any, ...]]:
+    """Rows of _DELIVERY_COLUMNS for every fact and every endpoint that wants it."""
+    rows: list[tuple[Any, ...]] = []
+    for fact in facts:
+        event_type = EVENT_OF_FACT.get(fact["name"])
+        wanting = [
+            endpoint_id
+            for endpoint_id, event_types in listeners.get((fact["merchant_id"], fact["live"]), ())
+            if event_type and (not event_types or event_type in event_types)
+        ]
+        if not event_type or not wanting:
+            continue
+        try:
+            body = render_body(
+                event_id=fact["id"],
+                event_type=event_type,
+                created_at=fact["created_at"],
+                sequence=fact["sequence"],
+                data=fact["payload"],
+            )
+        except (TypeError, ValueError, AttributeError):
+            _set_aside(fact, now)
+            continue
+        transaction_id = fact["subject_id"] if fact["subject_type"] == "transaction" else ""
+        for endpoint_id in wanting:
+            rows.append((new_id("whd"), endpoint_id, fact["id"], event_type, transaction_id, fact["sequence"], body))
+    return rows
+
+
+def _insert(deliveries: list[tuple[Any, ...]], now: datetime) -> None:
+    """One statement for the whole batch; five times the speed of bulk_create."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            INSERT INTO webhook_delivery ({", ".join(_DELIVERY_COLUMNS)}, state, attempts, due_at, claim, created_at)
+            SELECT d.*, 'PENDING', 0, %s, '', %s
+            FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::bytea[]) d
+            ON CONFLICT (endpoint_id, event_id) DO NOTHING
+            """,
+            [now, now, *map(list, zip(*deliveries, strict=True))],
+        )
+
+
+def _set_aside(fact: Mapping[str, Any], now: datetime) -> None:
+    log.exception("relay.fact_unrenderable", fact=fact["id"])
+    record_action(
+        actor=_RELAY,
+        action="webhook.unrenderable",
+        subject_type="fact",
+        subject_id=fact["id"],
+        merchant_id=fact["merchant_id"],
+        reason="The payload could not be rendered; no merchant was told.",
+        now=now,
+    )
