@@ -1,0 +1,125 @@
+"""Fetch a provider's statements of a day, compare them with our books and list the breaks.
+
+Exit status 0: everything agrees; 1: there are open breaks; 2: it could not be done, or not for every account.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import IO, Any, cast
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from common.changes import Actor
+from common.money import Money
+from merchants.models import ProviderAccount
+from reconciliation.models import Break, ReconciliationRun
+from reconciliation.selectors import open_breaks
+from reconciliation.services.fetch import accounts_of, statement_fetch
+from reconciliation.services.reconcile import PASSES, reconcile_day
+from reconciliation.sources import SOURCES
+
+ACTOR = Actor("system:reconcile")
+_SHOWN = 50
+
+
+class Command(BaseCommand):
+    help = __doc__
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--provider", required=True, choices=sorted(SOURCES))
+        parser.add_argument("--date", required=True, type=date.fromisoformat, help="The provider's day, YYYY-MM-DD.")
+        parser.add_argument("--no-fetch", action="store_true", help="Compare with what has been imported already.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        provider, day, now = options["provider"], options["date"], timezone.now()
+        if day > now.astimezone(SOURCES[provider].format.zone).date():
+            raise CommandError(f"{day} has not begun at {provider}.", returncode=2)
+        accounts = accounts_of(provider)
+        if not accounts:
+            raise CommandError(f"There is no active {provider} account.", returncode=2)
+        console = Console(file=cast(IO[str], self.stdout), width=None if self.stdout.isatty() else 160)
+        problems, runs = self._work(console, accounts, day, now, fetch=not options["no_fetch"])
+        breaks = open_breaks(provider=provider, day=day)
+        _show(console, runs, breaks)
+        if problems:
+            raise CommandError("\n".join(problems), returncode=2)
+        if found := breaks.count():
+            kinds = Counter(breaks.values_list("kind", flat=True))
+            listed = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
+            raise CommandError(f"{found} open breaks on {day}: {listed}", returncode=1)
+        self.stdout.write(self.style.SUCCESS(f"{provider} {day}: everything agrees."))
+
+    def _work(
+        self, console: Console, accounts: Sequence[ProviderAccount], day: date, now: datetime, *, fetch: bool
+    ) -> tuple[list[str], list[ReconciliationRun]]:
+        """Fetch and compare. Returns what went wrong, a sentence for each account, and the runs, one for each mode."""
+        problems = []
+        provider, modes = accounts[0].provider, sorted({account.live for account in accounts})
+        columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}")
+        with Progress(*columns, TimeElapsedColumn(), console=console, disable=not self.stdout.isatty()) as progress:
+            if fetch:
+                fetching = progress.add_task("fetching statements", total=len(accounts))
+                for account in accounts:
+                    fetched = statement_fetch(account=account, day=day, actor=ACTOR, now=now)
+                    if fetched.problem:
+                        problems.append(f"{account}: {fetched.problem}")
+                    progress.advance(fetching)
+            comparing = progress.add_task("comparing", total=len(modes) * (len(PASSES) + 1))
+
+            def step(name: str) -> None:
+                progress.update(comparing, description=name, advance=1)
+
+            runs = [
+                reconcile_day(provider=provider, live=live, day=day, actor=ACTOR, now=now, progress=step)
+                for live in modes
+            ]
+        return problems, runs
+
+
+def _show(console: Console, runs: Sequence[ReconciliationRun], breaks: Any) -> None:
+    summary = Table("mode", "lines", "matched", "broken", "our operations", "matched", "broken", "expected later")
+    for run in runs:
+        figures = (
+            run.lines,
+            run.lines_matched,
+            run.lines_broken,
+            run.operations,
+            run.operations_matched,
+            run.operations_broken,
+            run.operations_expected,
+        )
+        summary.add_row("live" if run.live else "test", *map(str, figures))
+    console.print(summary)
+    if not breaks:
+        return
+    table = Table("break", "our reference", "provider's", "ours", "theirs", "probable cause")
+    for found in breaks[:_SHOWN]:
+        table.add_row(
+            found.kind,
+            *_references(found),
+            _amount(found.our_minor, found.our_currency),
+            _amount(found.their_minor, found.their_currency),
+            found.cause,
+        )
+    console.print(table)
+    if len(breaks) > _SHOWN:
+        console.print(f"... and {len(breaks) - _SHOWN} more.")
+
+
+def _references(found: Break) -> tuple[str, str]:
+    ours = found.operation.reference if found.operation else found.line.our_reference if found.line else ""
+    theirs = (
+        found.line.provider_reference if found.line else found.operation.provider_reference if found.operation else ""
+    )
+    return ours, theirs
+
+
+def _amount(minor: int | None, currency: str) -> str:
+    return "" if minor is None else f"{Money(minor, currency)} {currency}"

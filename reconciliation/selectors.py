@@ -1,0 +1,51 @@
+"""Reading reconciliation: how payments stand, and what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+from typing import Literal
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from payments.models import Operation
+from payments.providers.base import Kind
+from payments.states import OperationState
+from reconciliation.models import Break, Match
+
+State = Literal["MATCHED", "BREAK", "PENDING"]
+
+
+def reconciliation_states(payment_ids: Collection[str]) -> dict[str, State]:
+    """For each payment: BREAK if any of its operations is in an open break, MATCHED if all that moved money are matched, else PENDING."""
+    states: dict[str, State] = dict.fromkeys(payment_ids, "PENDING")
+    unmatched = set()
+    operations = (
+        Operation.objects.filter(payment__in=payment_ids)
+        .annotate(
+            matched=Exists(Match.objects.filter(operation=OuterRef("pk"))),
+            broken=Exists(Break.objects.filter(operation=OuterRef("pk"), resolved_at=None)),
+        )
+        .values_list("payment_id", "kind", "state", "matched", "broken")
+    )
+    for payment_id, kind, state, matched, broken in operations:
+        moved_money = kind in (Kind.SALE, Kind.CAPTURE, Kind.REFUND) and state in (
+            OperationState.SUCCEEDED,
+            OperationState.CONFLICTED,
+        )
+        if broken:
+            states[payment_id] = "BREAK"
+        elif matched and states[payment_id] == "PENDING":
+            states[payment_id] = "MATCHED"
+        elif moved_money and not matched:
+            unmatched.add(payment_id)
+    for payment_id in unmatched:
+        if states[payment_id] == "MATCHED":
+            states[payment_id] = "PENDING"
+    return states
+
+
+def open_breaks(*, provider: str, day: date, live: bool | None = None) -> QuerySet[Break]:
+    """The breaks of a provider's day that nobody and nothing has explained yet, by kind."""
+    breaks = Break.objects.filter(provider=provider, day=day, resolved_at=None).select_related("line", "operation")
+    return (breaks if live is None else breaks.filter(live=live)).order_by("kind", "id")

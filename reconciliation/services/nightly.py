@@ -1,0 +1,48 @@
+"""The nightly job: yesterday's statements of every active provider account, then the comparison. One at a time; resumable.
+
+It may run as often as the schedule likes: what is complete is left alone, an account that could not be reached is tried again, and the
+comparison runs only when there is something it has not seen.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+import structlog
+
+from common.changes import Actor
+from reconciliation.models import ReconciliationRun, Statement, StatementState
+from reconciliation.services.fetch import accounts_of, statement_fetch, yesterday
+from reconciliation.services.locks import only_one
+from reconciliation.services.reconcile import reconcile_day
+from reconciliation.sources import SOURCES
+
+log = structlog.get_logger(__name__)
+
+ACTOR = Actor("system:nightly")
+
+
+def reconcile_yesterday(*, now: datetime) -> list[ReconciliationRun]:
+    """Fetch, import and compare. Returns the runs it made; none if another nightly job is at it."""
+    with only_one("nightly") as mine:
+        if not mine:
+            log.info("nightly.already_running")
+            return []
+        runs = []
+        for provider in SOURCES:
+            day = yesterday(provider, now)
+            accounts = accounts_of(provider)
+            for account in accounts:
+                statement_fetch(account=account, day=day, actor=ACTOR, now=now)
+            for live in sorted({account.live for account in accounts}):
+                if _unseen(provider, live, day):
+                    runs.append(reconcile_day(provider=provider, live=live, day=day, actor=ACTOR, now=now))
+        return runs
+
+
+def _unseen(provider: str, live: bool, day: date) -> bool:
+    """Whether a statement of the day came after the last comparison, or there has been none."""
+    of_day = {"provider": provider, "live": live, "day": day}
+    last = ReconciliationRun.objects.filter(**of_day, ended_at__isnull=False).order_by("-started_at").first()
+    statements = Statement.objects.filter(**of_day, state=StatementState.IMPORTED)
+    return last is None or statements.filter(received_at__gt=last.started_at).exists()
