@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from merchants.models import Merchant, ProviderAccount
+from merchants.models.merchant import ChecksumScheme
 
+MERCHANT_CODE = re.compile(r"[A-Z][A-Z0-9]{1,19}")
 _CACHE_SECONDS = 5.0
 _MOST_MERCHANTS = 10_000  # remembered at once: codes that do not exist are remembered too, and anybody may invent those
 _opened: dict[tuple[str, bool], tuple[float, tuple[OpenAccount, ...]]] = {}
@@ -74,14 +77,23 @@ class EpsMerchant:
     api_key: str = field(repr=False)
     pass_phrase: str = field(repr=False)
 
+    @property
+    def can_sign(self) -> bool:
+        """An empty secret is a key that everybody knows."""
+        return bool(self.pass_phrase) and (bool(self.api_key) or self.checksum_scheme != ChecksumScheme.EPIC_V1)
+
 
 def eps_merchant(code: str) -> EpsMerchant | None:
     """The active merchant of this MERCHANT_CODE that has EPS secrets. Up to 5 s old, and so is the answer that there is none."""
+    if not MERCHANT_CODE.fullmatch(code):
+        return None
     found = _eps_merchants.get(code)
     if found is not None and time.monotonic() - found[0] < _CACHE_SECONDS:
         return found[1]
     row = Merchant.objects.filter(code=code, is_active=True).exclude(pass_phrase_sealed="").first()
     merchant = None if row is None else _open_merchant(row)
+    if merchant is not None and not merchant.can_sign:
+        merchant = None
     if len(_eps_merchants) >= _MOST_MERCHANTS:
         _eps_merchants.clear()
     _eps_merchants[code] = (time.monotonic(), merchant)

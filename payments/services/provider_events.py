@@ -64,7 +64,7 @@ def provider_event_receive(
     crashpoint("callback.stored")
     if fresh:
         provider_event_act(event_id=event_id, account=account, report=report, now=now)
-    return Received(verified=True, payment=_payment_of(report))
+    return Received(verified=True, payment=_payment_of(account, report))
 
 
 def provider_event_act(*, event_id: str, account: OpenAccount, report: Report, now: datetime) -> None:
@@ -118,10 +118,10 @@ def _operation_of(account: OpenAccount, report: Report) -> Operation | None:
     return Operation.objects.filter(reference=report.reference, payment__provider_account_id=account.id).first()
 
 
-def _payment_of(report: Report) -> Payment | None:
-    return (
-        Payment.objects.select_related("transaction__merchant").filter(operations__reference=report.reference).first()
-    )
+def _payment_of(account: OpenAccount, report: Report) -> Payment | None:
+    """As it is now, and only of the account that speaks: nobody else is sent on with its signed state."""
+    payments = Payment.objects.select_related("transaction__merchant").filter(provider_account_id=account.id)
+    return payments.filter(operations__reference=report.reference).first()
 
 
 def _store(
