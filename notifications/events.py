@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -45,11 +45,10 @@ def render_body(
         {
             "eventId": event_id,
             "eventType": event_type,
-            "createdAt": created_at,
+            "createdAt": created_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "sequence": sequence,
             "data": shown,
-        },
-        option=orjson.OPT_UTC_Z,
+        }
     )
 
 

@@ -6,116 +6,189 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('merchants', '0002_merchant_eps_live'),
+        ("merchants", "0002_merchant_eps_live"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='WebhookDelivery',
+            name="WebhookDelivery",
             fields=[
-                ('id', models.CharField(editable=False, max_length=40, primary_key=True, serialize=False)),
-                ('event_id', models.CharField(max_length=40)),
-                ('event_type', models.CharField(max_length=40)),
-                ('transaction_id', models.CharField(blank=True, default='', max_length=40)),
-                ('sequence', models.PositiveIntegerField()),
-                ('body', models.BinaryField()),
-                ('state', models.CharField(choices=[('PENDING', 'Pending'), ('DELIVERED', 'Delivered'), ('DEAD', 'Dead')], default='PENDING', max_length=10)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('due_at', models.DateTimeField(blank=True, null=True)),
-                ('claim', models.CharField(blank=True, default='', max_length=40)),
-                ('delivered_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField()),
+                ("id", models.CharField(editable=False, max_length=40, primary_key=True, serialize=False)),
+                ("event_id", models.CharField(max_length=40)),
+                ("event_type", models.CharField(max_length=40)),
+                ("transaction_id", models.CharField(blank=True, default="", max_length=40)),
+                ("sequence", models.PositiveIntegerField()),
+                ("body", models.BinaryField()),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[("PENDING", "Pending"), ("DELIVERED", "Delivered"), ("DEAD", "Dead")],
+                        default="PENDING",
+                        max_length=10,
+                    ),
+                ),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("due_at", models.DateTimeField(blank=True, null=True)),
+                ("claim", models.CharField(blank=True, default="", max_length=40)),
+                ("delivered_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'db_table': 'webhook_delivery',
-                'ordering': ['-created_at', '-id'],
+                "db_table": "webhook_delivery",
+                "ordering": ["-created_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='WebhookAttempt',
+            name="WebhookAttempt",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('at', models.DateTimeField()),
-                ('status', models.PositiveSmallIntegerField(blank=True, null=True)),
-                ('error', models.CharField(blank=True, default='', max_length=30)),
-                ('duration_ms', models.PositiveIntegerField()),
-                ('response', models.BinaryField(blank=True, default=b'')),
-                ('blocked', models.BooleanField(default=False)),
-                ('delivery', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='tries', to='notifications.webhookdelivery')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("at", models.DateTimeField()),
+                ("status", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("error", models.CharField(blank=True, default="", max_length=30)),
+                ("duration_ms", models.PositiveIntegerField()),
+                ("response", models.BinaryField(blank=True, default=b"")),
+                ("blocked", models.BooleanField(default=False)),
+                (
+                    "delivery",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="tries",
+                        to="notifications.webhookdelivery",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'webhook_attempt',
-                'ordering': ['id'],
+                "db_table": "webhook_attempt",
+                "ordering": ["id"],
             },
         ),
         migrations.CreateModel(
-            name='WebhookEndpoint',
+            name="WebhookEndpoint",
             fields=[
-                ('id', models.CharField(editable=False, max_length=40, primary_key=True, serialize=False)),
-                ('live', models.BooleanField()),
-                ('url', models.CharField(max_length=2000)),
-                ('description', models.CharField(blank=True, default='', max_length=255)),
-                ('event_types', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, default=list, size=None)),
-                ('secret_sealed', models.TextField()),
-                ('previous_secret_sealed', models.TextField(blank=True, default='')),
-                ('previous_secret_until', models.DateTimeField(blank=True, null=True)),
-                ('is_active', models.BooleanField(default=True)),
-                ('disabled_at', models.DateTimeField(blank=True, null=True)),
-                ('disabled_reason', models.CharField(blank=True, choices=[('merchant', 'Deactivated by the merchant'), ('operator', 'Deactivated by an operator'), ('gone', 'It answered 410 Gone'), ('failing', 'It failed for 120 hours')], default='', max_length=20)),
-                ('failing_since', models.DateTimeField(blank=True, null=True)),
-                ('version', models.PositiveIntegerField(default=1)),
-                ('created_at', models.DateTimeField()),
-                ('updated_at', models.DateTimeField()),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='webhook_endpoints', to='merchants.merchant')),
+                ("id", models.CharField(editable=False, max_length=40, primary_key=True, serialize=False)),
+                ("live", models.BooleanField()),
+                ("url", models.CharField(max_length=2000)),
+                ("description", models.CharField(blank=True, default="", max_length=255)),
+                (
+                    "event_types",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40), blank=True, default=list, size=None
+                    ),
+                ),
+                ("secret_sealed", models.TextField()),
+                ("previous_secret_sealed", models.TextField(blank=True, default="")),
+                ("previous_secret_until", models.DateTimeField(blank=True, null=True)),
+                ("is_active", models.BooleanField(default=True)),
+                ("disabled_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "disabled_reason",
+                    models.CharField(
+                        blank=True,
+                        choices=[
+                            ("merchant", "Deactivated by the merchant"),
+                            ("operator", "Deactivated by an operator"),
+                            ("gone", "It answered 410 Gone"),
+                            ("failing", "It failed for 120 hours"),
+                        ],
+                        default="",
+                        max_length=20,
+                    ),
+                ),
+                ("failing_since", models.DateTimeField(blank=True, null=True)),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("created_at", models.DateTimeField()),
+                ("updated_at", models.DateTimeField()),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="webhook_endpoints",
+                        to="merchants.merchant",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'webhook_endpoint',
-                'ordering': ['-created_at', '-id'],
+                "db_table": "webhook_endpoint",
+                "ordering": ["-created_at", "-id"],
             },
         ),
         migrations.AddField(
-            model_name='webhookdelivery',
-            name='endpoint',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='deliveries', to='notifications.webhookendpoint'),
+            model_name="webhookdelivery",
+            name="endpoint",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="deliveries",
+                to="notifications.webhookendpoint",
+            ),
         ),
         migrations.AddIndex(
-            model_name='webhookendpoint',
-            index=models.Index(fields=['merchant', 'live'], name='webhook_endpoint_by_merchant'),
+            model_name="webhookendpoint",
+            index=models.Index(fields=["merchant", "live"], name="webhook_endpoint_by_merchant"),
         ),
         migrations.AddConstraint(
-            model_name='webhookendpoint',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('disabled_at', None), ('disabled_reason', ''), ('is_active', True)), models.Q(('disabled_at__isnull', False), ('is_active', False), models.Q(('disabled_reason', ''), _negated=True)), _connector='OR'), name='webhook_endpoint_disabled_with_reason'),
+            model_name="webhookendpoint",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("disabled_at", None), ("disabled_reason", ""), ("is_active", True)),
+                    models.Q(
+                        ("disabled_at__isnull", False),
+                        ("is_active", False),
+                        models.Q(("disabled_reason", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="webhook_endpoint_disabled_with_reason",
+            ),
         ),
         migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(condition=models.Q(('due_at__isnull', False)), fields=['endpoint', 'due_at'], name='webhook_delivery_due'),
+            model_name="webhookdelivery",
+            index=models.Index(
+                condition=models.Q(("due_at__isnull", False)),
+                fields=["endpoint", "due_at"],
+                name="webhook_delivery_due",
+            ),
         ),
         migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(fields=['endpoint', '-created_at', '-id'], name='webhook_delivery_by_endpoint'),
+            model_name="webhookdelivery",
+            index=models.Index(fields=["endpoint", "-created_at", "-id"], name="webhook_delivery_by_endpoint"),
         ),
         migrations.AddIndex(
-            model_name='webhookdelivery',
-            index=models.Index(fields=['transaction_id'], name='webhook_delivery_by_txn'),
+            model_name="webhookdelivery",
+            index=models.Index(fields=["transaction_id"], name="webhook_delivery_by_txn"),
         ),
         migrations.AddConstraint(
-            model_name='webhookdelivery',
-            constraint=models.UniqueConstraint(fields=('endpoint', 'event_id'), name='webhook_delivery_once_per_endpoint'),
+            model_name="webhookdelivery",
+            constraint=models.UniqueConstraint(
+                fields=("endpoint", "event_id"), name="webhook_delivery_once_per_endpoint"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='webhookdelivery',
-            constraint=models.CheckConstraint(condition=models.Q(('state__in', ['PENDING', 'DELIVERED', 'DEAD'])), name='webhook_delivery_state_known'),
+            model_name="webhookdelivery",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("state__in", ["PENDING", "DELIVERED", "DEAD"])), name="webhook_delivery_state_known"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='webhookdelivery',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('due_at__isnull', False), ('state', 'PENDING')), models.Q(models.Q(('state', 'PENDING'), _negated=True), ('due_at', None)), _connector='OR'), name='webhook_delivery_pending_is_due'),
+            model_name="webhookdelivery",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("due_at__isnull", False), ("state", "PENDING")),
+                    models.Q(models.Q(("state", "PENDING"), _negated=True), ("due_at", None)),
+                    _connector="OR",
+                ),
+                name="webhook_delivery_pending_is_due",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='webhookdelivery',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'DELIVERED'), _negated=True), ('delivered_at__isnull', False), _connector='OR'), name='webhook_delivery_delivered_at_some_time'),
+            model_name="webhookdelivery",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "DELIVERED"), _negated=True), ("delivered_at__isnull", False), _connector="OR"
+                ),
+                name="webhook_delivery_delivered_at_some_time",
+            ),
         ),
     ]

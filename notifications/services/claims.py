@@ -19,6 +19,9 @@ from notifications.channels.webhook.send import Outcome
 LEASE = timedelta(seconds=90)  # longer than a lane may run (deliver.py): a claim older than this is dead
 _LOCK = 0x77686F6F6B  # any constant: names the sender's advisory lock
 
+# One probe of the index (endpoint, due_at) per endpoint, however long another's queue is.
+_HAS_DUE = "EXISTS (SELECT FROM webhook_delivery d WHERE d.endpoint_id = e.id AND d.due_at <= %(now)s)"
+
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
@@ -74,10 +77,6 @@ def bury_undeliverable(*, now: datetime) -> int:
             [now],
         )
         return cursor.rowcount
-
-
-# One probe of the index (endpoint, due_at) per endpoint, whatever stands in the queue of another.
-_HAS_DUE = "EXISTS (SELECT FROM webhook_delivery d WHERE d.endpoint_id = e.id AND d.due_at <= %(now)s)"
 
 
 def claim(

@@ -63,7 +63,7 @@ class Connection:
         self._target = target
         self._wire: _Wire | None = None
 
-    def post(self, *, headers: Mapping[str, str], body: bytes, seconds: float = DEADLINE_SECONDS) -> Reply:
+    def post(self, *, headers: Mapping[str, str], body: bytes, seconds: float) -> Reply:
         """Send and read one reply within `seconds`. Raises SendFailed."""
         request = self._request(headers, body)
         ends_at = time.monotonic() + seconds

@@ -45,10 +45,10 @@ BLOCKED = Outcome(error=Error.UNREACHABLE, blocked=True)
 UNREACHABLE = Outcome(error=Error.UNREACHABLE)
 
 
-def send(connection: Connection, *, headers: Mapping[str, str], body: bytes, now: datetime) -> Outcome:
-    """One attempt. Never raises for anything the other side can do."""
+def send(connection: Connection, *, headers: Mapping[str, str], body: bytes, now: datetime, seconds: float) -> Outcome:
+    """One attempt of at most `seconds`. Never raises for anything the other side can do."""
     try:
-        reply = connection.post(headers=_HEADERS | headers, body=body)
+        reply = connection.post(headers={**_HEADERS, **headers}, body=body, seconds=seconds)
     except SendFailed as exc:
         return Outcome(error=exc.error, status=exc.status)
     if 200 <= reply.status < 300:
