@@ -27,7 +27,7 @@ _sessions = threading.local()
 
 def queue(db: sqlite3.Connection, *, order_id: int, messages: list[Callback], held: bool = False) -> list[int]:
     """Write the messages inside the open transaction `db`; `held` leaves their first try to the caller. Returns the row ids."""
-    due_at = time.time() + (settings.CALLBACK_RETRY_SECONDS if held else 0)
+    due_at = time.time() + (2 * _TIMEOUT_SECONDS if held else 0)
     return [
         db.execute(
             "INSERT INTO callbacks (order_id, url, body, expects, due_at) VALUES (?, ?, ?, ?, ?) RETURNING id",

@@ -10,7 +10,7 @@ from sandbox.records import Entry, Verdict
 
 CODES = {
     Verdict.APPROVED: "00",
-    Verdict.DECLINED: "05",
+    Verdict.DECLINED: "57",
     Verdict.INSUFFICIENT_FUNDS: "51",
     Verdict.CANCELLED: "1C",
     Verdict.EXPIRED: "1A",
