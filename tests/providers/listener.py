@@ -52,7 +52,7 @@ class Listener:
 @contextmanager
 def callback_listener() -> Iterator[Listener]:
     listener = Listener()
-    threading.Thread(target=listener.server.serve_forever, daemon=True).start()
+    threading.Thread(target=listener.server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         yield listener
     finally:

@@ -104,11 +104,12 @@ def open_shop(
     listener: Listener,
     *,
     mode: str = "purchase",
+    signature_hash: str = "sha1",
     timeout: tuple[float, float] = (2.0, 5.0),
 ) -> Shop:
     """Open an account at the sandbox, as a merchant does with the provider's paper forms."""
     if code == "fpx":
-        account = _fpx_account(sandbox_url, listener)
+        account = _fpx_account(sandbox_url, listener, signature_hash)
     else:
         account = _migs_account(sandbox_url, listener, mode)
     return Shop(sandbox_url, provider_class(code)(account, open_session(), timeout), listener)
@@ -121,7 +122,7 @@ def _opened(sandbox_url: str, code: str, body: dict[str, str]) -> dict[str, str]
     return opened
 
 
-def _fpx_account(sandbox_url: str, listener: Listener) -> Account:
+def _fpx_account(sandbox_url: str, listener: Listener, signature_hash: str) -> Account:
     opened = _opened(
         sandbox_url,
         "fpx",
@@ -129,6 +130,7 @@ def _fpx_account(sandbox_url: str, listener: Listener) -> Account:
             "publicKey": given.public_pem(given.rsa_key("seller")),
             "directUrl": f"{listener.url}/direct",
             "indirectUrl": f"{listener.url}/return",
+            "signatureHash": signature_hash,
         },
     )
     return Account(
@@ -138,7 +140,7 @@ def _fpx_account(sandbox_url: str, listener: Listener) -> Account:
             "exchange_id": opened["exchangeId"],
             "seller_id": opened["sellerId"],
             "account_key": opened["sellerId"],
-            "signature_hash": "sha1",
+            "signature_hash": signature_hash,
         },
         credentials={
             "private_key": given.private_pem(given.rsa_key("seller")),

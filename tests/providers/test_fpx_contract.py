@@ -6,7 +6,8 @@ import pytest
 
 from payments.providers.base import BankStatus, Kind, Outcome
 from tests.providers.contract import ProviderContract
-from tests.providers.shop import Shop
+from tests.providers.listener import Listener
+from tests.providers.shop import Shop, open_shop
 
 
 class TestFpx(ProviderContract):
@@ -35,9 +36,17 @@ class TestFpx(ProviderContract):
         assert report.result.raw["fpx_msgToken"] == "02"
         assert shop.provider.look_up(request).outcome is Outcome.SUCCEEDED
 
+    def test_an_account_may_sign_with_sha256(self, sandbox_url: str, listener: Listener) -> None:
+        shop = open_shop("fpx", sandbox_url, listener, signature_hash="sha256")
+
+        request, report = shop.paid(Kind.SALE)
+
+        assert report.result.outcome is Outcome.SUCCEEDED
+        assert shop.provider.look_up(request).outcome is Outcome.SUCCEEDED
+
     @pytest.mark.parametrize("business", [False, True])
     def test_the_bank_list(self, shop: Shop, business: bool) -> None:
         banks = shop.provider.banks(business=business)
 
-        assert BankStatus("TEST0001", "TEST0001", online=True) in banks
+        assert BankStatus("TEST0001", "Test bank: always pays", online=True) in banks
         assert len({bank.code for bank in banks}) == len(banks) >= 3

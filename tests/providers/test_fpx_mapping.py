@@ -117,9 +117,9 @@ def test_times_are_malaysian() -> None:
 
 
 def test_the_bank_list_keeps_order_and_names_what_it_knows() -> None:
-    assert mapping.banks("MB2U0227~A,TEST0001~B") == [
+    assert mapping.banks("MB2U0227~A,NEW00001~B") == [
         BankStatus("MB2U0227", "Maybank2U", online=True),
-        BankStatus("TEST0001", "TEST0001", online=False),
+        BankStatus("NEW00001", "NEW00001", online=False),
     ]
 
 

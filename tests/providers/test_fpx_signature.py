@@ -158,6 +158,6 @@ def test_what_is_signed_verifies_and_no_other_value_does(values: dict[str, str])
     signature.verify(signed, names=mapping.RC, public_key=key, hash_name="sha256")
 
     for name in fields:
+        altered = signed | {name: signed[name] + "x"}
         with pytest.raises(BadSignature):
-            altered = signed | {name: signed[name] + "x"}
             signature.verify(altered, names=mapping.RC, public_key=key, hash_name="sha256")

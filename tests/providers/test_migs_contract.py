@@ -16,7 +16,7 @@ class TestMigsAuthorise(ProviderContract):
     mode = "authorise"
     opening = Kind.AUTHORIZE
     opening_entry = ("authorisation", "authorised")
-    follow_ups = {Kind.CAPTURE: ("capture", "completed"), Kind.VOID: ("void", "voided")}
+    follow_ups = {Kind.CAPTURE: ("charge", "completed"), Kind.VOID: ("void", "voided")}
 
     def test_an_authorisation_is_captured_in_parts_and_refunded(self, shop: Shop) -> None:
         original, report = shop.paid(Kind.AUTHORIZE)

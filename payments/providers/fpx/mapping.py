@@ -50,7 +50,7 @@ RC = frozenset(
         "fpx_fpxTxnId",
         "fpx_fpxTxnTime",
         "fpx_msgToken",
-    "fpx_msgType",
+        "fpx_msgType",
         "fpx_sellerExId",
         "fpx_sellerExOrderNo",
         "fpx_sellerId",

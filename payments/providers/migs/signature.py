@@ -44,8 +44,9 @@ def verify(fields: Mapping[str, str], *, secret: str) -> None:
     given = fields.get(HASH, "")
     if fields.get(HASH_TYPE) != "SHA256" or not _HEX_DIGEST.fullmatch(given):
         raise BadSignature("no SHA-256 hash")
+    key = _key(secret)  # outside the try: a broken secret of ours is not the sender's fault
     try:
-        expected = hmac.digest(_key(secret), signed_text(fields), "sha256")
+        expected = hmac.digest(key, signed_text(fields), "sha256")
     except ValueError as exc:
         raise BadSignature(str(exc)) from exc
     if not hmac.compare_digest(expected, bytes.fromhex(given)):
