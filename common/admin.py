@@ -1,0 +1,113 @@
+"""The audit log, its chain and the facts, to read."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Min, Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.timesince import timesince
+from unfold.contrib.filters.admin import RangeDateFilter
+
+from common.console import html
+from common.console.base import ConsoleAdmin
+from common.console.columns import column, mode, pretty, reference, related, when
+from common.console.panels import CARDS, Card
+from common.models import AuditLink, AuditRecord, Fact
+
+RELAY_LATE = timedelta(seconds=60)
+
+
+@column("hash_hex", "Hash")
+def hash_hex(link: AuditLink) -> Any:
+    return html.copyable(bytes(link.hash).hex())
+
+
+@column("previous_hex", "Hash of the link before")
+def previous_hex(link: AuditLink) -> Any:
+    return html.copyable(bytes(link.previous_hash).hex())
+
+
+class ExactSearch:
+    """Search for a whole value in any of `exact`: an index finds it, however long the list is."""
+
+    exact: tuple[str, ...] = ()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        wanted = Q()
+        for field in self.exact if term.strip() else ():
+            wanted |= Q(**{field: term.strip()})
+        return queryset.filter(wanted), False
+
+
+@admin.register(AuditRecord)
+class AuditRecordAdmin(ExactSearch, ConsoleAdmin):
+    list_display = (when("at", "Time"), "action", "actor", "subject_id", "reason", "request_id")
+    list_filter = ("subject_type", ("at", RangeDateFilter))
+    search_fields = exact = ("subject_id", "actor", "action", "request_id", "merchant_id")
+    search_help_text = "Subject, actor, action, request or merchant id"
+    ordering = ("-id",)
+    details = (
+        ("Who, what, why", (when("at", "Time"), "actor", "action", "reason", reference("request_id", "Request"))),
+        ("On what", ("subject_type", reference("subject_id", "Subject"), "version", "merchant_id")),
+        (None, (pretty("changes", "Changes"), related("link", "Place in the chain"))),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditRecord]:
+        return super().get_queryset(request).select_related("link")  # type: ignore[no-any-return]
+
+
+@admin.register(AuditLink)
+class AuditLinkAdmin(ConsoleAdmin):
+    list_display = ("position", related("record", "Audit record"), hash_hex)
+    list_select_related = ("record",)
+    search_fields = ("=position",)
+    search_help_text = "Position in the chain"
+    ordering = ("-position",)
+    details = ((None, ("position", related("record", "Audit record"), hash_hex, previous_hex)),)
+
+
+@admin.register(Fact)
+class FactAdmin(ExactSearch, ConsoleAdmin):
+    list_display = (
+        when("created_at", "Time"),
+        "name",
+        "subject_id",
+        "sequence",
+        mode(),
+        when("published_at", "Published"),
+    )
+    list_filter = ("name", "live", ("created_at", RangeDateFilter), ("published_at", admin.EmptyFieldListFilter))
+    search_fields = exact = ("id", "subject_id", "merchant_id", "request_id", "name")
+    search_help_text = "Event, subject, merchant or request id, name of the fact"
+    ordering = ("-id",)
+    details = (
+        (None, (reference("id", "Event"), "name", reference("subject_id", "Subject"), "sequence", mode())),
+        (
+            "When",
+            (when("created_at", "Created"), when("published_at", "Published"), reference("request_id", "Request")),
+        ),
+        (None, (pretty("payload", "Payload"),)),
+    )
+
+
+def oldest_unpublished() -> Card:
+    """How long the oldest fact has been waiting for the relay."""
+    oldest = Fact.objects.filter(published_at=None).aggregate(at=Min("created_at"))["at"]
+    late = oldest is not None and timezone.now() - oldest > RELAY_LATE
+    return Card(
+        title="Oldest unpublished fact",
+        value=timesince(oldest) if oldest else "None",
+        note="Merchants have not heard of it yet." if oldest else "Everything has been published.",
+        url=reverse("admin:common_fact_changelist") + "?published_at__isempty=1",
+        tone="danger" if late else "success",
+    )
+
+
+CARDS.append((40, "common.view_fact", oldest_unpublished))

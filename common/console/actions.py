@@ -1,0 +1,36 @@
+"""What every act of an operator has: a dialog with a reason, and an answer for the browser (with or without HTMX)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminTextareaWidget
+
+from common.changes import Actor
+from common.console.site import operator
+
+__all__ = ["Actor", "ReasonForm", "go_to", "operator"]
+
+
+class ReasonForm(BaseDialogForm):
+    """Why. The reason is kept in the audit log."""
+
+    reason = forms.CharField(
+        max_length=255,
+        widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
+        help_text="Kept in the audit log with your name.",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].strip = True
+
+
+def go_to(request: HttpRequest, url: str) -> HttpResponse:
+    """Leave a dialog for a page, which shows the messages."""
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": url})
+    return HttpResponseRedirect(url)

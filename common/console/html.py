@@ -1,0 +1,115 @@
+"""How amounts, times, states and references look, the same on every page. Everything is escaped here and nowhere marked safe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+
+from django.db.models import Model
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from common.money import Money, exponent
+
+EMPTY = "–"
+
+_TONES = {
+    "success": "COMPLETED CAPTURED SUCCEEDED ACTED DELIVERED MATCHED ACTIVE",
+    "info": "AUTHORIZED PROCESSING SENT PENDING RECEIVED LIVE",
+    "primary": "PARTIALLY_REFUNDED REFUNDED",
+    "warning": "UNKNOWN UNMATCHED LATE_SUCCESS OVERDUE TEST OPEN RETRYING DISABLED",
+    "danger": "DECLINED FAILED CONFLICTED CONFLICT REJECTED EXHAUSTED REVOKED",
+}
+TONE_OF = {state: tone for tone, states in _TONES.items() for state in states.split()}
+
+
+def amount_text(amount: Money) -> str:
+    """The exact amount with thousands separated, "1,250.50"."""
+    whole, dot, fraction = str(amount).partition(".")
+    return f"{int(whole):,}{dot}{fraction}" if whole not in ("-0", "0") else f"{whole}{dot}{fraction}"
+
+
+def money(minor: int | None, currency: str) -> SafeString | str:
+    """ "MYR 100.50", aligned and without a line break."""
+    if minor is None:
+        return EMPTY
+    exponent(currency)
+    return format_html(
+        '<span class="cf-money"><span class="cf-currency">{}</span> {}</span>',
+        currency,
+        amount_text(Money(minor, currency)),
+    )
+
+
+def moment(at: datetime | None) -> SafeString | str:
+    """The time in the operator's zone; UTC in the title."""
+    if at is None:
+        return EMPTY
+    utc = at.astimezone(UTC)
+    return format_html(
+        '<time class="cf-time" datetime="{}" title="{}">{}</time>',
+        f"{utc:%Y-%m-%dT%H:%M:%S}Z",
+        f"{utc:%Y-%m-%d %H:%M:%S} UTC",
+        f"{timezone.localtime(at):%-d %b %Y %H:%M:%S}",
+    )
+
+
+def badge(state: str, text: str = "") -> SafeString | str:
+    """A coloured label of a state."""
+    if not state:
+        return EMPTY
+    return format_html(
+        '<span class="cf-badge cf-{}">{}</span>',
+        TONE_OF.get(state, "neutral"),
+        text or state.replace("_", " ").capitalize(),
+    )
+
+
+def mode(live: bool) -> SafeString | str:
+    return badge("LIVE") if live else badge("TEST")
+
+
+def copyable(text: str | None) -> SafeString | str:
+    """A reference with a button that copies it."""
+    if not text:
+        return EMPTY
+    return format_html(
+        '<span class="cf-ref"><code>{}</code><button type="button" class="cf-copy" data-copy="{}" aria-label="Copy {}">'
+        '<span class="material-symbols-outlined">content_copy</span></button></span>',
+        text,
+        text,
+        text,
+    )
+
+
+def link(url: str, text: object) -> SafeString:
+    return format_html('<a class="cf-link" href="{}">{}</a>', url, text)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> SafeString:
+    """A small table; on a phone each row becomes a block with its heads beside the values."""
+    return format_html(
+        '<table class="cf-table"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>',
+        format_html_join("", "<th>{}</th>", ((head,) for head in heads)),
+        format_html_join(
+            "",
+            "<tr>{}</tr>",
+            ((format_html_join("", '<td data-label="{}">{}</td>', zip(heads, row, strict=True)),) for row in rows),
+        ),
+    )
+
+
+def pretty_json(value: object) -> SafeString | str:
+    """JSON in lines."""
+    if not value:
+        return EMPTY
+    return format_html('<pre class="cf-pre">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def page_url(row: Model) -> str:
+    """The console page of a row."""
+    meta = row._meta
+    return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])

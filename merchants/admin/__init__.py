@@ -1,0 +1,5 @@
+"""The console's pages of the merchants app."""
+
+from merchants.admin import credentials, merchants, people
+
+__all__ = ["credentials", "merchants", "people"]

@@ -1,0 +1,100 @@
+"""API keys, provider accounts and idempotency records: what they are for, never what they keep secret."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.forms import ModelForm
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import RangeDateFilter, RelatedDropdownFilter
+
+from common.console.base import ConsoleAdmin, EditableAdmin
+from common.console.columns import mode, pretty, reference, related, when
+from merchants.models import ApiKey, IdempotencyRecord, ProviderAccount
+from merchants.selectors import forget_accounts
+
+MERCHANT = ("merchant", RelatedDropdownFilter)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ConsoleAdmin):
+    list_display = (
+        "prefix",
+        related("merchant", "Merchant"),
+        "name",
+        mode(),
+        when("last_used_at", "Last used"),
+        when("expires_at", "Expires", sortable=True),
+        when("revoked_at", "Revoked"),
+    )
+    list_filter = (MERCHANT, "live")
+    list_select_related = ("merchant",)
+    search_fields = ("=prefix", "=merchant__code", "name", "=id")
+    search_help_text = "Prefix, name, merchant code or id"
+    details = (
+        (None, (reference("prefix", "Prefix"), "name", related("merchant", "Merchant"), mode())),
+        ("May", ("scopes", "allowed_networks")),
+        (
+            "When",
+            (
+                when("created_at", "Created"),
+                when("last_used_at", "Last used"),
+                when("expires_at", "Expires"),
+                when("revoked_at", "Revoked"),
+            ),
+        ),
+    )
+
+
+@admin.register(ProviderAccount)
+class ProviderAccountAdmin(EditableAdmin):
+    """Prices and switches may be changed. `config` may not: it says where the credentials are sent."""
+
+    list_display = (
+        "account_key",
+        "provider",
+        related("merchant", "Merchant"),
+        mode(),
+        "label",
+        "priority",
+        "fee_basis_points",
+        "is_active",
+    )
+    list_filter = ("provider", MERCHANT, "live", "is_active")
+    list_select_related = ("merchant",)
+    search_fields = ("=account_key", "=merchant__code", "label", "=id")
+    search_help_text = "Account key, label, merchant code or id"
+    editable = ("label", "priority", "fee_basis_points", "fee_fixed_minor", "confirm_events", "is_active")
+    details = (
+        (None, (reference("account_key", "Account key"), "provider", related("merchant", "Merchant"), mode(), "label")),
+        ("Routing", ("priority", "is_active", "confirm_events")),
+        ("Price", ("fee_basis_points", "fee_fixed_minor")),
+        (None, (pretty("config", "Configuration"), when("created_at", "Since"))),
+    )
+
+    def save_model(self, request: HttpRequest, obj: ProviderAccount, form: ModelForm[Any], change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        forget_accounts()
+
+
+@admin.register(IdempotencyRecord)
+class IdempotencyRecordAdmin(ConsoleAdmin):
+    list_display = ("key", related("merchant", "Merchant"), mode(), "status", when("created_at", "Answered"))
+    list_filter = (MERCHANT, "live", ("created_at", RangeDateFilter))
+    list_select_related = ("merchant",)
+    search_fields = ("=key", "=merchant__code")
+    search_help_text = "Key or merchant code"
+    ordering = ("-id",)
+    details = (
+        (
+            None,
+            (
+                reference("key", "Key"),
+                related("merchant", "Merchant"),
+                mode(),
+                "status",
+                when("created_at", "Answered"),
+            ),
+        ),
+    )

@@ -1,0 +1,80 @@
+"""Roles of the console's operators, as data: who may see and do what. `manage.py sync_roles` makes the groups match.
+
+Permissions are patterns of "app.codename". Those of `ACTS` are made here because they belong to acts, not to a form of a model; a role
+that is not listed is left alone, so an installation may add its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+
+ACTS = {  # permission -> (model it belongs to, what it allows)
+    "payments.refund_transaction": ("transaction", "Can refund a transaction"),
+    "payments.look_up_operation": ("operation", "Can ask the provider what became of an operation"),
+    "notifications.replay_webhookdelivery": ("webhookdelivery", "Can send a webhook again"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RoleSpec:
+    """What a role is for and the patterns of the permissions it has."""
+
+    description: str
+    permissions: tuple[str, ...]
+
+
+_PAYMENTS = (
+    "payments.view_transaction",
+    "payments.view_payment",
+    "payments.view_operation",
+    "payments.view_refund",
+    "payments.view_reviewitem",
+    "payments.view_bank",
+    "merchants.view_merchant",
+)
+_WEBHOOKS = ("notifications.view_*",)
+_BOOKS = ("payments.view_ledgeraccount", "payments.view_journalentry", "payments.view_posting", "reconciliation.view_*")
+_OPERATIONS = (
+    *_PAYMENTS,
+    *_WEBHOOKS,
+    *_BOOKS,
+    "payments.view_providerevent",
+    "merchants.view_*",
+    "common.view_fact",
+    "payments.look_up_operation",
+    "notifications.replay_webhookdelivery",
+)
+
+ROLES = {
+    "operations": RoleSpec("Sees everything but the audit log; looks up and replays.", _OPERATIONS),
+    "refunds": RoleSpec("What operations may, and refunds.", (*_OPERATIONS, "payments.refund_transaction")),
+    "finance": RoleSpec("Payments, the books and reconciliation.", (*_PAYMENTS, *_BOOKS)),
+    "support": RoleSpec("Payments and webhooks, to answer merchants and payers.", (*_PAYMENTS, *_WEBHOOKS)),
+    "auditor": RoleSpec("Sees everything, the audit log too; changes nothing.", ("*.view_*",)),
+}
+
+
+@transaction.atomic
+def sync_roles() -> None:
+    """Make the groups and their permissions what ROLES says. Runs after `migrate`, which makes the permissions of models."""
+    for name, (model, allows) in ACTS.items():
+        app, codename = name.split(".")
+        content_type = ContentType.objects.filter(app_label=app, model=model).first()
+        if content_type is not None:
+            Permission.objects.update_or_create(content_type=content_type, codename=codename, defaults={"name": allows})
+    known = {
+        f"{permission.content_type.app_label}.{permission.codename}": permission
+        for permission in Permission.objects.select_related("content_type")
+    }
+    for role, spec in ROLES.items():
+        group, _ = Group.objects.get_or_create(name=role)
+        group.permissions.set(
+            permission
+            for name, permission in known.items()
+            if any(fnmatchcase(name, pattern) for pattern in spec.permissions)
+        )

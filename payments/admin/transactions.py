@@ -1,0 +1,124 @@
+"""Transactions: the list, and the payment page that shows one of them whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter, RelatedDropdownFilter
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+
+from common.console import html
+from common.console.actions import go_to, operator
+from common.console.base import ConsoleAdmin
+from common.console.columns import mode, money, related, state, when
+from common.console.panels import TRANSACTION_PAGE, render_parts
+from common.errors import CounterfoilError
+from payments.admin.payment_page import payment_page
+from payments.admin.refunds import RefundForm
+from payments.admin.search import ReferenceSearch
+from payments.models import Transaction
+from payments.providers.registry import PROVIDERS
+
+
+class MethodFilter(DropdownFilter):
+    """By payment type, from the registry: no query for the choices."""
+
+    title = "method"
+    parameter_name = "method"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        methods = sorted({method for provider in PROVIDERS.values() for method in provider.methods})
+        return [(method, method.upper()) for method in methods]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(method=self.value()) if self.value() else queryset
+
+
+class ProviderFilter(DropdownFilter):
+    title = "provider"
+    parameter_name = "provider"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(code, code.upper()) for code in sorted(PROVIDERS)]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if not self.value():
+            return queryset
+        return queryset.filter(payments__provider_account__provider=self.value()).distinct()
+
+
+@admin.register(Transaction)
+class TransactionAdmin(ReferenceSearch, ConsoleAdmin):
+    transaction_path = "pk"
+    actions_detail = ("refund",)
+    list_display = (
+        "id",
+        when("created_at", "Created", sortable=True),
+        related("merchant", "Merchant"),
+        "method",
+        state("status", "Status"),
+        money("amount_minor", "Amount", sortable=True),
+        "external_reference",
+        mode(),
+    )
+    list_filter = (
+        ("status", ChoicesDropdownFilter),
+        MethodFilter,
+        ProviderFilter,
+        ("merchant", RelatedDropdownFilter),
+        "live",
+        ("created_at", RangeDateFilter),
+    )
+    list_select_related = ("merchant",)
+    ordering = ("-id",)  # ids begin with the time
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("merchant")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        transaction = self.get_object(request, object_id)
+        if transaction is None or not self.has_view_permission(request, transaction):
+            return super().change_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
+        page = payment_page(transaction, request.user)
+        context = {
+            "page": page,
+            "title": "Payment",
+            "subtitle": None,
+            "can_refund": page.refundable and self.has_refund_permission(request),
+            "can_look_up": request.user.has_perm("payments.look_up_operation"),
+            "sections": render_parts(TRANSACTION_PAGE, request, transaction=transaction),
+        }
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))  # type: ignore[no-any-return]
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        return []  # the page has its own buttons, beside the figures they act on
+
+    def has_refund_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return bool(request.user.has_perm("payments.refund_transaction"))
+
+    @action(
+        description="Refund",
+        permissions=["refund"],
+        url_path="refund",
+        icon="undo",
+        variant=ActionVariant.PRIMARY,
+        dialog={
+            "title": "Refund",
+            "description": "The money goes back the way it came. A refund that the provider has taken cannot be called back.",
+            "form_class": RefundForm,
+            "form_submit_text": "Refund",
+        },
+    )
+    def refund(self, request: HttpRequest, form: RefundForm, object_id: str) -> HttpResponse:
+        try:
+            refund = form.request_refund(operator(request))
+        except CounterfoilError as exc:
+            messages.error(request, f"Not refunded: {exc.message}")
+        else:
+            messages.success(request, f"Refund of {refund.amount} {refund.currency} is requested: {refund.pk}.")
+        return go_to(request, html.page_url(form.transaction))
