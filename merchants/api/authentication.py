@@ -81,3 +81,6 @@ class MerchantAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ign
             {"type": "apiKey", "in": "header", "name": "X-API-Key"},
             {"type": "http", "scheme": "bearer", "description": "The API key as a bearer token."},
         ]
+
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
+        return [{name: []} for name in self.name]  # either of them

@@ -13,7 +13,9 @@ from common.money import Money
 
 def render(value: Any) -> bytes:
     """Compact UTF-8 JSON. Money becomes an exact number (100.50), a datetime "2026-03-02T04:00:00.000Z"."""
-    return orjson.dumps(value, default=_default, option=orjson.OPT_PASSTHROUGH_DATETIME)
+    return orjson.dumps(
+        value, default=_default, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+    )
 
 
 def amount(minor: int, currency: str) -> orjson.Fragment:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, inline_serializer
+from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers
-
-_TEXT = {"type": "string"}
 
 ErrorEnvelope = inline_serializer(
     "ErrorEnvelope",
@@ -59,10 +57,11 @@ class MerchantSchema(AutoSchema):
             )
         return parameters
 
-    def get_response_serializers(self) -> Any:
-        given = super().get_response_serializers()
-        responses = dict(given) if isinstance(given, dict) else {"200": given}
-        for status, sentence in _ERRORS.items():
-            if self.method in ("POST", "PUT", "PATCH", "DELETE") or status not in _WRITES_ONLY:
-                responses.setdefault(status, OpenApiResponse(ErrorEnvelope, description=sentence))
-        return responses
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
+        if operation is not None:
+            envelope = {"application/json": {"schema": self.resolve_serializer(ErrorEnvelope, "response").ref}}
+            for status, sentence in _ERRORS.items():
+                if self.method != "GET" or status not in _WRITES_ONLY:
+                    operation["responses"].setdefault(status, {"description": sentence, "content": envelope})
+        return operation

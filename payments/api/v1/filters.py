@@ -1,0 +1,86 @@
+"""Filters of GET /transactions. A filter that does not exist is refused, because ignoring it would show everything."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.http import QueryDict
+from django_filters import BaseInFilter, CharFilter, ChoiceFilter, Filter, FilterSet
+
+from common.errors import InvalidRequest
+from common.money import InvalidAmount, Money, UnknownCurrency
+from payments.models import Transaction
+from payments.models._choices import choices
+from payments.states import TransactionStatus
+
+PAGING = frozenset({"limit", "cursor"})
+_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})")
+
+
+class InstantField(forms.CharField):
+    """RFC 3339 with its offset; a time without one could mean any hour."""
+
+    def clean(self, value: Any) -> datetime | None:
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            if _INSTANT.fullmatch(text):
+                return datetime.fromisoformat(text).astimezone(UTC)
+        except (ValueError, OverflowError):
+            pass  # the 30th of February, or a year that UTC does not have: refused like any other text
+        raise forms.ValidationError("Send a time such as 2026-03-02T04:00:00Z (encode + as %2B).")
+
+
+class InstantFilter(Filter):
+    field_class = InstantField
+
+
+class StatusFilter(BaseInFilter, ChoiceFilter):
+    """One status or several, separated by commas."""
+
+
+class TransactionFilter(FilterSet):
+    status = StatusFilter(choices=choices(TransactionStatus))
+    paymentTypeId = CharFilter("method", lookup_expr="iexact", max_length=30)
+    externalReference = CharFilter("external_reference", max_length=100)
+    currencyCode = CharFilter("currency", max_length=3)
+    amountMin = CharFilter(method="by_amount", max_length=20)
+    amountMax = CharFilter(method="by_amount", max_length=20)
+    createdFrom = InstantFilter("created_at", lookup_expr="gte")
+    createdTo = InstantFilter("created_at", lookup_expr="lt")
+
+    def by_amount(self, rows: QuerySet[Transaction], name: str, value: str) -> QuerySet[Transaction]:
+        """Amounts compare within one currency only: the one asked for, else the merchant's own."""
+        currency = self.form.cleaned_data["currencyCode"] or self.request.caller.currency
+        try:
+            minor = Money.parse(value, currency).minor
+        except UnknownCurrency:
+            return rows.none()
+        except InvalidAmount as exc:
+            raise InvalidRequest(f"Not right: {name}.", fields={name: [f"Send an amount in {currency}."]}) from exc
+        lookup = "gte" if name == "amountMin" else "lte"
+        return rows.filter(**{"currency": currency, f"amount_minor__{lookup}": minor})
+
+
+def filtered(rows: QuerySet[Transaction], query: QueryDict, request: Any) -> QuerySet[Transaction]:
+    """The rows that the query string asks for. Raises InvalidRequest."""
+    asked = query.keys() - PAGING
+    if not asked:
+        return rows  # building a form costs more than the query
+    unknown = asked - TransactionFilter.base_filters.keys()
+    errors = {name[:60]: ["There is no such filter."] for name in unknown}
+    found = TransactionFilter(query, queryset=rows, request=request)
+    errors |= {name: [str(sentence) for sentence in sentences] for name, sentences in found.form.errors.items()}
+    spoiled = {name: ["Send printable text."] for name in asked if not query[name].isprintable()}
+    if errors | spoiled:
+        raise InvalidRequest(f"Not right: {', '.join(sorted(errors | spoiled))}.", fields=errors | spoiled)
+    first, last = (found.form.cleaned_data[name] for name in ("createdFrom", "createdTo"))
+    if first and last and first > last:
+        raise InvalidRequest("Not right: createdFrom.", fields={"createdFrom": ["It is after createdTo."]})
+    kept: QuerySet[Transaction] = found.qs
+    return kept

@@ -1,0 +1,143 @@
+"""Rows to the JSON of the merchant API. A row is a model instance or a named tuple of payments.selectors: both have the same names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from common.models import Fact
+from merchants.api.rendering import amount, instant, render
+from merchants.services.idempotency import Reply
+from payments.models import Bank, Refund
+from payments.selectors import UsableMethod
+from payments.services.transactions import Created
+from payments.states import TransactionStatus
+
+METHOD_NAMES = {"fpx": "FPX online banking", "migs": "Card"}
+_AMOUNTS = ("amount", "amountCaptured", "amountRefunded")
+
+
+def transaction_json(row: Any, payments: Sequence[Any]) -> dict[str, Any]:
+    """A transaction with its payments, first attempt first (contracts section 3)."""
+    currency = row.currency
+    waiting = row.status == TransactionStatus.PENDING and payments
+    return {
+        "id": row.id,
+        "status": row.status,
+        "fromAccountId": None,
+        "toAccountId": None,
+        "paymentTypeId": row.method,
+        "amount": amount(row.amount_minor, currency),
+        "amountCaptured": amount(row.amount_captured_minor, currency),
+        "amountRefunded": amount(row.amount_refunded_minor, currency),
+        "currencyCode": currency,
+        "description": row.description or None,
+        "externalReference": row.external_reference,
+        "metadata": row.metadata,
+        "failureCode": row.failure_code or None,
+        "failureReason": row.failure_reason or None,
+        "nextAction": payments[-1].next_action if waiting else None,
+        "payments": [payment_json(payment) for payment in payments],
+        "createdAt": instant(row.created_at),
+        "updatedAt": instant(row.updated_at),
+        "expiresAt": instant(row.expires_at),
+    }
+
+
+def payment_json(row: Any) -> dict[str, Any]:
+    """One attempt."""
+    return {
+        "id": row.id,
+        "attempt": row.attempt,
+        "status": row.state,
+        "paymentTransId": row.payment_trans_id,
+        "amount": amount(row.amount_minor, row.currency),
+        "bankCode": row.bank_code or None,
+        "approvalCode": row.approval_code or None,
+        "bankReference": row.bank_reference or None,
+        "failureCode": row.failure_code or None,
+        "failureReason": row.failure_reason or None,
+        "createdAt": instant(row.created_at),
+        "paidAt": instant(row.paid_at),
+    }
+
+
+def status_json(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "status": row.status,
+        "externalReference": row.external_reference,
+        "failureCode": row.failure_code or None,
+        "failureReason": row.failure_reason or None,
+        "updatedAt": instant(row.updated_at),
+    }
+
+
+def refund_json(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "transactionId": row.transaction_id,
+        "status": row.state,
+        "amount": amount(row.amount_minor, row.currency),
+        "currencyCode": row.currency,
+        "reason": row.reason,
+        "failureCode": row.failure_code or None,
+        "failureReason": row.failure_reason or None,
+        "createdAt": instant(row.created_at),
+        "updatedAt": instant(row.updated_at),
+        "completedAt": instant(row.completed_at),
+    }
+
+
+def event_json(fact: Fact) -> dict[str, Any]:
+    """One entry of a transaction's history. `data` is the transaction as it was just after."""
+    data = fact.payload | _exact(fact.payload)
+    if isinstance(data.get("refund"), Mapping):
+        data["refund"] = data["refund"] | _exact(data["refund"])
+    return {
+        "eventId": fact.id,
+        "eventType": fact.name,
+        "createdAt": instant(fact.created_at),
+        "sequence": fact.sequence,
+        "data": data,
+    }
+
+
+def _exact(payload: Mapping[str, Any]) -> dict[str, orjson.Fragment]:
+    """The amounts, which facts keep as decimal strings, as numbers."""
+    return {name: orjson.Fragment(payload[name]) for name in _AMOUNTS if name in payload}
+
+
+def payment_type_json(usable: UsableMethod, banks: Sequence[Bank]) -> dict[str, Any]:
+    return {
+        "id": usable.method,
+        "name": METHOD_NAMES.get(usable.method, usable.method),
+        "currencies": sorted(usable.currencies),
+        "capture": [
+            *(["automatic"] if usable.automatic_capture else []),
+            *(["manual"] if usable.manual_capture else []),
+        ],
+        "banks": {"total": len(banks), "online": sum(bank.online for bank in banks)} if usable.lists_banks else None,
+    }
+
+
+def bank_json(bank: Bank) -> dict[str, Any]:
+    return {
+        "code": bank.code,
+        "name": bank.name,
+        "status": "ONLINE" if bank.online else "OFFLINE",
+        "businessBanking": bank.business,
+        "refreshedAt": instant(bank.refreshed_at),
+    }
+
+
+def created_reply(created: Created, status: int = 201) -> Reply:
+    """The answer to POST /transactions."""
+    return Reply(status, render(transaction_json(created.transaction, [created.payment])))
+
+
+def refund_reply(refund: Refund) -> Reply:
+    """The answer to POST /transactions/{id}/refunds."""
+    return Reply(201, render(refund_json(refund)))

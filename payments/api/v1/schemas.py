@@ -1,0 +1,189 @@
+"""The bodies as the OpenAPI document shows them. Reading is done by inputs.py and writing by outputs.py; a test compares the names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
+from rest_framework import serializers
+
+from payments.models._choices import one_of
+from payments.states import PaymentState, RefundState, TransactionStatus
+
+
+@extend_schema_field(
+    {"oneOf": [{"type": "number"}, {"type": "string", "pattern": r"^(0|[1-9]\d{0,14})(\.\d{1,4})?$"}], "example": 100.5}
+)
+class AmountIn(serializers.Field[Any, Any, Any, Any]):
+    """A number or a string, with no more digits than the currency has."""
+
+
+@extend_schema_field({"type": "number", "description": "Exact, with all digits of the currency.", "example": 100.5})
+class AmountOut(serializers.Field[Any, Any, Any, Any]):
+    """An exact number."""
+
+
+class CustomerIn(serializers.Serializer[Any]):
+    name = serializers.CharField(max_length=120, required=False)
+    email = serializers.EmailField(max_length=254, required=False)
+    phone = serializers.CharField(max_length=30, required=False)
+
+
+class TransactionIn(serializers.Serializer[Any]):
+    paymentTypeId = serializers.CharField(max_length=30, help_text="Case-insensitive; see GET /payment-types.")
+    amount = AmountIn()
+    currencyCode = serializers.CharField(
+        min_length=3, max_length=3, required=False, help_text="Default: your currency."
+    )
+    externalReference = serializers.RegexField(r"^[A-Za-z0-9._:/#-]{1,100}$", required=False)
+    description = serializers.CharField(max_length=255, required=False)
+    metadata = serializers.DictField(required=False, help_text="At most 8 KiB.")
+    returnUrl = serializers.URLField(max_length=2000, required=False, help_text="https; where the payer comes back to.")
+    bankCode = serializers.CharField(max_length=20, required=False, help_text="See GET /banks.")
+    customer = CustomerIn(required=False)
+    capture = serializers.ChoiceField(("automatic", "manual"), required=False)
+    fromAccountId = serializers.CharField(required=False, help_text="Book transfers only.")
+    toAccountId = serializers.CharField(required=False, help_text="Book transfers only.")
+
+
+class NextAction(serializers.Serializer[Any]):
+    type = serializers.ChoiceField(("redirect",))
+    method = serializers.ChoiceField(("GET", "POST"))
+    url = serializers.CharField()
+    fields_ = serializers.DictField(child=serializers.CharField())
+
+    def get_fields(self) -> dict[str, Any]:
+        """`fields` is taken on a Serializer class, so it is declared under another name."""
+        declared = super().get_fields()
+        declared["fields"] = declared.pop("fields_")
+        return declared
+
+
+class PaymentOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    attempt = serializers.IntegerField()
+    status = serializers.ChoiceField(one_of(PaymentState))
+    paymentTransId = serializers.CharField()
+    amount = AmountOut()
+    bankCode = serializers.CharField(allow_null=True)
+    approvalCode = serializers.CharField(allow_null=True)
+    bankReference = serializers.CharField(allow_null=True)
+    failureCode = serializers.CharField(allow_null=True)
+    failureReason = serializers.CharField(allow_null=True)
+    createdAt = serializers.DateTimeField()
+    paidAt = serializers.DateTimeField(allow_null=True)
+
+
+class TransactionOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    status = serializers.ChoiceField(one_of(TransactionStatus))
+    fromAccountId = serializers.CharField(allow_null=True)
+    toAccountId = serializers.CharField(allow_null=True)
+    paymentTypeId = serializers.CharField()
+    amount = AmountOut()
+    amountCaptured = AmountOut()
+    amountRefunded = AmountOut()
+    currencyCode = serializers.CharField()
+    description = serializers.CharField(allow_null=True)
+    externalReference = serializers.CharField(allow_null=True)
+    metadata = serializers.DictField()
+    failureCode = serializers.CharField(allow_null=True)
+    failureReason = serializers.CharField(allow_null=True)
+    nextAction = NextAction(allow_null=True)
+    payments = PaymentOut(many=True)
+    createdAt = serializers.DateTimeField()
+    updatedAt = serializers.DateTimeField()
+    expiresAt = serializers.DateTimeField()
+
+
+class TransactionStatusOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    status = serializers.ChoiceField(one_of(TransactionStatus))
+    externalReference = serializers.CharField(allow_null=True)
+    failureCode = serializers.CharField(allow_null=True)
+    failureReason = serializers.CharField(allow_null=True)
+    updatedAt = serializers.DateTimeField()
+
+
+class RefundIn(serializers.Serializer[Any]):
+    amount = AmountIn(required=False, help_text="Default: all that is left.")
+    reason = serializers.CharField(max_length=255)
+
+
+class RefundOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    transactionId = serializers.CharField()
+    status = serializers.ChoiceField(one_of(RefundState))
+    amount = AmountOut()
+    currencyCode = serializers.CharField()
+    reason = serializers.CharField()
+    failureCode = serializers.CharField(allow_null=True)
+    failureReason = serializers.CharField(allow_null=True)
+    createdAt = serializers.DateTimeField()
+    updatedAt = serializers.DateTimeField()
+    completedAt = serializers.DateTimeField(allow_null=True)
+
+
+class EventOut(serializers.Serializer[Any]):
+    eventId = serializers.CharField()
+    eventType = serializers.CharField()
+    createdAt = serializers.DateTimeField()
+    sequence = serializers.IntegerField()
+    data_ = serializers.DictField()
+
+    def get_fields(self) -> dict[str, Any]:
+        """`data` is taken on a Serializer class, so it is declared under another name."""
+        declared = super().get_fields()
+        declared["data"] = declared.pop("data_")
+        return declared
+
+
+class BankCounts(serializers.Serializer[Any]):
+    total = serializers.IntegerField()
+    online = serializers.IntegerField()
+
+
+class PaymentTypeOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    name = serializers.CharField()
+    currencies = serializers.ListField(child=serializers.CharField())
+    capture = serializers.ListField(child=serializers.ChoiceField(("automatic", "manual")))
+    banks = BankCounts(allow_null=True)
+
+
+class BankOut(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    name = serializers.CharField()
+    status = serializers.ChoiceField(("ONLINE", "OFFLINE"))
+    businessBanking = serializers.BooleanField()
+    refreshedAt = serializers.DateTimeField()
+
+
+def page_of(item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
+    """A page: {"data": [...], "nextCursor": ...}."""
+
+    class Page(serializers.Serializer[Any]):
+        nextCursor = serializers.CharField(allow_null=True)
+
+        def get_fields(self) -> dict[str, Any]:
+            return {"data": item(many=True), **super().get_fields()}
+
+    Page.__name__ = f"{item.__name__.removesuffix('Out')}Page"
+    return Page
+
+
+PAGING = [
+    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}),
+    OpenApiParameter("cursor", OpenApiTypes.STR, description="`nextCursor` of the page before."),
+]
+FILTERS = [
+    OpenApiParameter("status", OpenApiTypes.STR, description="One status, or several separated by commas."),
+    OpenApiParameter("paymentTypeId", OpenApiTypes.STR),
+    OpenApiParameter("externalReference", OpenApiTypes.STR),
+    OpenApiParameter("currencyCode", OpenApiTypes.STR),
+    OpenApiParameter("amountMin", OpenApiTypes.STR, description="In currencyCode, else in your own currency."),
+    OpenApiParameter("amountMax", OpenApiTypes.STR, description="In currencyCode, else in your own currency."),
+    OpenApiParameter("createdFrom", OpenApiTypes.DATETIME, description="From this time on."),
+    OpenApiParameter("createdTo", OpenApiTypes.DATETIME, description="Before this time."),
+]

@@ -1,0 +1,187 @@
+"""The routes of transactions, refunds and reference data (contracts section 3). Each translates, calls one service, translates back."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+
+from common.errors import InvalidRequest
+from merchants.api.base import MerchantRequest, MerchantView, answer, require_key, respond
+from merchants.api.pagination import read_page
+from merchants.scopes import Scope
+from payments.api.v1 import schemas
+from payments.api.v1.filters import filtered
+from payments.api.v1.inputs import read_new_refund, read_new_transaction
+from payments.api.v1.outputs import (
+    bank_json,
+    created_reply,
+    event_json,
+    payment_type_json,
+    refund_json,
+    refund_reply,
+    status_json,
+    transaction_json,
+)
+from payments.selectors import (
+    banks_of,
+    facts_of,
+    known_methods,
+    payments_by_transaction,
+    refund_row,
+    refund_rows,
+    transaction_row,
+    transaction_rows,
+    transactions_of,
+    usable_methods,
+)
+from payments.services.refunds import refund_request
+from payments.services.transactions import transaction_create
+
+
+class Transactions(MerchantView):
+    required_scopes = {"GET": Scope.TRANSACTION_READ, "POST": Scope.TRANSACTION_CREATE}
+    idempotent = True
+
+    @extend_schema(
+        operation_id="createTransaction",
+        request=schemas.TransactionIn,
+        responses={
+            201: schemas.TransactionOut,
+            200: OpenApiResponse(
+                schemas.TransactionOut, description="The same externalReference and content as before."
+            ),
+        },
+    )
+    def post(self, request: MerchantRequest) -> HttpResponse:
+        """Accept a payment. The payer still has to follow `nextAction`."""
+        new = read_new_transaction(request.json, request.caller)
+        require_key(request, natural_key=new.external_reference)
+        now = timezone.now()
+        created = transaction_create(
+            new=new, actor=request.actor, now=now, idempotency=request.idempotency, reply=created_reply
+        )
+        if not created.repeated:
+            return respond(created_reply(created))
+        reply = created_reply(created, status=200)
+        if request.idempotency is not None:  # what this key was answered before, else this from now on
+            reply = request.idempotency.store_refusal(reply, now=now)
+        return respond(reply, replayed=True)
+
+    @extend_schema(
+        operation_id="listTransactions",
+        parameters=[*schemas.FILTERS, *schemas.PAGING],
+        responses={200: schemas.page_of(schemas.TransactionOut)},
+    )
+    def get(self, request: MerchantRequest) -> HttpResponse:
+        """Transactions, newest first."""
+        query = request._request.GET
+        page = read_page(query)
+        rows = page.of(transaction_rows(filtered(transactions_of(request.caller), query, request)))
+        shown = rows[: page.limit]
+        payments = payments_by_transaction([row.id for row in shown])
+        return answer(page.answer(rows, [transaction_json(row, payments[row.id]) for row in shown]))
+
+
+class OneTransaction(MerchantView):
+    required_scopes = {"GET": Scope.TRANSACTION_READ}
+
+    @extend_schema(operation_id="getTransaction", responses={200: schemas.TransactionOut})
+    def get(self, request: MerchantRequest, transaction_id: str) -> HttpResponse:
+        """One transaction with its payments."""
+        row = transaction_row(request.caller, transaction_id)
+        return answer(transaction_json(row, payments_by_transaction([row.id])[row.id]))
+
+
+class TransactionStatus(MerchantView):
+    required_scopes = {"GET": Scope.TRANSACTION_READ}
+
+    @extend_schema(operation_id="getTransactionStatus", responses={200: schemas.TransactionStatusOut})
+    def get(self, request: MerchantRequest, transaction_id: str) -> HttpResponse:
+        """The status alone, for polling."""
+        columns = ("id", "status", "external_reference", "failure_code", "failure_reason", "updated_at")
+        return answer(status_json(transaction_row(request.caller, transaction_id, *columns)))
+
+
+class TransactionEvents(MerchantView):
+    required_scopes = {"GET": Scope.TRANSACTION_READ}
+
+    @extend_schema(operation_id="listTransactionEvents", responses={200: schemas.page_of(schemas.EventOut)})
+    def get(self, request: MerchantRequest, transaction_id: str) -> HttpResponse:
+        """The whole history, first event first."""
+        row = transaction_row(request.caller, transaction_id, "id")
+        return answer({"data": [event_json(fact) for fact in facts_of(row.id)], "nextCursor": None})
+
+
+class TransactionRefunds(MerchantView):
+    required_scopes = {"GET": Scope.TRANSACTION_READ, "POST": Scope.REFUND_CREATE}
+    idempotent = True
+
+    @extend_schema(operation_id="createRefund", request=schemas.RefundIn, responses={201: schemas.RefundOut})
+    def post(self, request: MerchantRequest, transaction_id: str) -> HttpResponse:
+        """Give back all or part of what was captured. PENDING until the provider said so."""
+        require_key(request)
+        row = transaction_row(request.caller, transaction_id, "id", "currency")
+        new = read_new_refund(request.json, currency=row.currency)
+        refund = refund_request(
+            transaction_id=row.id,
+            amount=new.amount,
+            reason=new.reason,
+            actor=request.actor,
+            now=timezone.now(),
+            merchant_id=request.caller.merchant_id,
+            live=request.caller.live,
+            idempotency=request.idempotency,
+            reply=refund_reply,
+        )
+        return respond(refund_reply(refund))
+
+    @extend_schema(
+        operation_id="listRefunds", parameters=schemas.PAGING, responses={200: schemas.page_of(schemas.RefundOut)}
+    )
+    def get(self, request: MerchantRequest, transaction_id: str) -> HttpResponse:
+        """Refunds of a transaction, newest first."""
+        row = transaction_row(request.caller, transaction_id, "id")
+        page = read_page(request._request.GET)
+        rows = page.of(refund_rows(request.caller, transaction_id=row.id))
+        return answer(page.answer(rows, [refund_json(refund) for refund in rows[: page.limit]]))
+
+
+class OneRefund(MerchantView):
+    required_scopes = {"GET": Scope.TRANSACTION_READ}
+
+    @extend_schema(operation_id="getRefund", responses={200: schemas.RefundOut})
+    def get(self, request: MerchantRequest, refund_id: str) -> HttpResponse:
+        """One refund."""
+        return answer(refund_json(refund_row(request.caller, refund_id)))
+
+
+class PaymentTypes(MerchantView):
+    required_scopes = {"GET": Scope.TRANSACTION_READ}
+
+    @extend_schema(operation_id="listPaymentTypes", responses={200: schemas.page_of(schemas.PaymentTypeOut)})
+    def get(self, request: MerchantRequest) -> HttpResponse:
+        """What you can use now, with currencies and how many banks are online."""
+        types = [
+            payment_type_json(usable, banks_of(usable.method) if usable.lists_banks else ())
+            for usable in usable_methods(request.caller)
+        ]
+        return answer({"data": types, "nextCursor": None})
+
+
+class Banks(MerchantView):
+    required_scopes = {"GET": Scope.TRANSACTION_READ}
+
+    @extend_schema(
+        operation_id="listBanks",
+        parameters=[OpenApiParameter("paymentTypeId", required=True)],
+        responses={200: schemas.page_of(schemas.BankOut)},
+    )
+    def get(self, request: MerchantRequest) -> HttpResponse:
+        """The banks a payer can choose."""
+        method = request._request.GET.get("paymentTypeId", "").lower()
+        if method not in known_methods():
+            raise InvalidRequest(
+                "Not right: paymentTypeId.", fields={"paymentTypeId": ["Send a payment type, e.g. fpx."]}
+            )
+        return answer({"data": [bank_json(bank) for bank in banks_of(method)], "nextCursor": None})
