@@ -22,7 +22,6 @@ def local_secrets(data_dir: Path) -> dict[str, str]:
         fresh = {
             "SECRET_KEY": secrets.token_urlsafe(64),
             "SEALING_KEYS": f"local1:{base64.b64encode(secrets.token_bytes(32)).decode()}",
-            "METRICS_TOKEN": secrets.token_urlsafe(32),
             "owner_password": secrets.token_urlsafe(24),
             "app_password": secrets.token_urlsafe(24),
             "valkey_password": secrets.token_urlsafe(24),

@@ -97,7 +97,7 @@ class Services:
         if not data.exists():
             self._init_database(home, data, known["owner_password"])
         _await_previous_postmaster(data)
-        port = _free_port(0 if self._ephemeral else 54329)
+        port = free_port(0 if self._ephemeral else 54329)
         options = {
             "listen_addresses": "127.0.0.1",
             "port": str(port),
@@ -156,7 +156,7 @@ class Services:
         password = local_secrets(self.data_dir)["valkey_password"]
         folder = self._directory(self.data_dir / "valkey")
         binary = valkey_server(for_others=self._user is not None)
-        port = _free_port(0 if self._ephemeral else 63799)
+        port = free_port(0 if self._ephemeral else 63799)
         settings = ["bind 127.0.0.1", f"port {port}", "dir .", f"requirepass {password}", "daemonize no", 'save ""']
         settings += ["maxmemory-policy noeviction", f"appendonly {'no' if self._ephemeral else 'yes'}"]
         # The configuration goes over stdin: the password is neither in a file nor in the process list.
@@ -264,14 +264,22 @@ def _await_previous_postmaster(data: Path) -> None:
     raise CannotStart(f"a PostgreSQL (process {pid}) still runs on {data}")
 
 
-def _free_port(preferred: int) -> int:
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            number: int = probe.getsockname()[1]
-            return number
-    raise CannotStart("no free port on 127.0.0.1")
+def port_is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there. Asked without SO_REUSEPORT, with which two servers would share the port in silence."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+        return True
+
+
+def free_port(preferred: int = 0) -> int:
+    """A free port on 127.0.0.1: `preferred` if that is one."""
+    if preferred and port_is_free("127.0.0.1", preferred):
+        return preferred
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

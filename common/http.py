@@ -61,3 +61,16 @@ class PagesOnlyMiddleware:
             if response is not None:
                 return response
         return None
+
+
+class ConsolePolicyMiddleware:
+    """Lets the console's theme evaluate scripts; every other page keeps the strict Content-Security-Policy."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.path_info.startswith("/admin/"):
+            response._csp_update = settings.CONSOLE_CSP  # type: ignore[attr-defined]
+        return response

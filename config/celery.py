@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import beat_init, setup_logging, worker_init, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
 
 app = Celery("counterfoil")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_our_logging(**_kwargs: Any) -> None:
+    """A receiver here tells Celery to leave LOGGING as it is."""
+
+
+@worker_init.connect
+@beat_init.connect
+def refuse_unsafe_settings(**_kwargs: Any) -> None:
+    from config.checks import refuse_unsafe_settings
+
+    refuse_unsafe_settings()
+
+
+@worker_ready.connect
+def beat_at_once(**_kwargs: Any) -> None:
+    """A new worker counts as alive now, not only when the schedule comes round."""
+    app.send_task("common.heartbeat", expires=10, retry=False)

@@ -6,7 +6,6 @@ the supervisor running on the data directory are taken, so that a second shell f
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -20,14 +19,15 @@ env = environ.Env()
 env.read_env(BASE_DIR / ".env")
 
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
-for _name, _url in running_urls(DATA_DIR).items():
-    os.environ.setdefault(_name, _url)
+_running = running_urls(DATA_DIR)
 
-# Services. Only `migrate` may act as the owner of the tables.
-DATABASE_URL = env.str("DATABASE_URL", default="")
-DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default="") or DATABASE_URL
-ACT_AS_OWNER = sys.argv[1:2] == ["migrate"]
-REDIS_URL = env.str("REDIS_URL", default="")
+# Services. Only `migrate` acts as the owner of the tables.
+DATABASE_URL = env.str("DATABASE_URL", default=_running.get("DATABASE_URL", ""))
+REDIS_URL = env.str("REDIS_URL", default=_running.get("REDIS_URL", ""))
+DATABASE_OWNER_URL = env.str("DATABASE_OWNER_URL", default=_running.get("DATABASE_OWNER_URL", ""))
+ACTS_AS_OWNER = sys.argv[1:2] == ["migrate"]
+if ACTS_AS_OWNER:
+    DATABASE_URL = DATABASE_OWNER_URL or DATABASE_URL
 
 # Secrets
 SECRET_KEY = env.str("SECRET_KEY", default="")
@@ -38,12 +38,10 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
-FPX_URL = env.str("FPX_URL", default="").rstrip("/")
-MIGS_URL = env.str("MIGS_URL", default="").rstrip("/")
+LIVE_URL = env.str("LIVE_URL", default="").rstrip("/")
 SANDBOX_URL = env.str("SANDBOX_URL", default="").rstrip("/")
 
 # Behaviour
 DEBUG = env.bool("DEBUG", default=False)
-DEMO = env.bool("DEMO", default=False)
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 AUDIT_ANCHOR_FILE = env.str("AUDIT_ANCHOR_FILE", default="")
