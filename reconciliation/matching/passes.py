@@ -99,18 +99,18 @@ FROM (
 JOIN rest_line l ON l.id = c.line_id
 JOIN operation o ON o.id = c.operation_id
 JOIN payment p ON p.id = o.payment_id
-LEFT JOIN (VALUES {labels(PAIR_RULES)}) AS r (number, kind, cause) ON r.number = c.disagrees
+LEFT JOIN (VALUES {labels(PAIR_RULES)}) AS r (rule, kind, cause) ON r.rule = c.disagrees
 """
 
 FIND_MISSING_IN_BOOKS = f"""
 INSERT INTO finding
 SELECT r.kind, f.day, f.id, NULL, '', NULL, f.currency, f.amount_minor, r.cause
 FROM (
-    SELECT l.*, {first_rule(ORPHAN_RULES)} AS number
+    SELECT l.*, {first_rule(ORPHAN_RULES)} AS rule
     FROM rest_line l LEFT JOIN operation x ON x.reference = l.our_reference
     WHERE l.id NOT IN (SELECT line_id FROM candidate)
 ) f
-JOIN (VALUES {labels(ORPHAN_RULES)}) AS r (number, kind, cause) ON r.number = f.number
+JOIN (VALUES {labels(ORPHAN_RULES)}) AS r (rule, kind, cause) ON r.rule = f.rule
 """
 
 # Until when the statements of a day account for what we know to have happened: up to the cut-off before the day's end, where their

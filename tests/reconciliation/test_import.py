@@ -1,0 +1,169 @@
+"""A file is applied whole and once; a line is kept once, whichever file brought it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from common.models import AuditRecord
+from reconciliation.models import Statement, StatementFile, StatementLine
+from reconciliation.services.imports import statement_import
+from tests.factories import MerchantFactory, ProviderAccountFactory
+from tests.reconciliation.given import ACTOR, DAY, NEXT_MORNING, Listed, fpx_file, imported
+from tests.support.race import race
+
+pytestmark = pytest.mark.django_db
+
+
+def test_file_lines_and_totals_are_kept() -> None:
+    account = ProviderAccountFactory(account_key="SE1")
+    lines = [Listed("SE1", "F1", "EPG1"), Listed("SE1", "F2", "RFD1", minor=-2_550, fee=0, type="REFUND")]
+
+    statement = imported(account, lines)
+
+    statement.refresh_from_db()
+    assert (statement.state, statement.reason) == ("IMPORTED", "")
+    assert (statement.line_count, statement.new_line_count) == (2, 2)
+    assert (statement.amount_total, statement.fee_total, statement.net_total) == (7_450, 50, 7_400)
+    assert statement.file.content() == fpx_file(lines, account="SE1")
+    kept = StatementLine.objects.order_by("id").values_list(
+        "number", "provider_account", "type", "provider_reference", "occurrence", "our_reference", "net_minor"
+    )
+    assert list(kept) == [
+        (3, account.pk, "PAYMENT", "F1", 1, "EPG1", 9_950),
+        (4, account.pk, "REFUND", "F2", 1, "RFD1", -2_550),
+    ]
+    assert AuditRecord.objects.get(subject_id=statement.pk).action == "statement.imported"
+
+
+def test_the_same_file_again_changes_nothing_but_when_it_last_came() -> None:
+    account = ProviderAccountFactory(account_key="SE1")
+    first = imported(account, [Listed("SE1", "F1", "EPG1")])
+
+    again = imported(account, [Listed("SE1", "F1", "EPG1")], now=NEXT_MORNING + timedelta(hours=1))
+
+    assert again.pk == first.pk
+    again.refresh_from_db()
+    assert again.received_at == NEXT_MORNING + timedelta(hours=1)
+    assert again.imported_at == NEXT_MORNING
+    assert (Statement.objects.count(), StatementLine.objects.count(), StatementFile.objects.count()) == (1, 1, 1)
+
+
+def test_a_longer_file_adds_its_new_lines_only() -> None:
+    account = ProviderAccountFactory(account_key="SE1")
+    imported(account, [Listed("SE1", "F1", "EPG1"), Listed("SE1", "F3", "EPG3")])
+
+    longer = imported(account, [Listed("SE1", x, f"EPG{x[1]}") for x in ("F1", "F2", "F3", "F4")])
+
+    assert (longer.line_count, longer.new_line_count) == (4, 2)
+    assert list(StatementLine.objects.filter(statement=longer).values_list("provider_reference", flat=True)) == [
+        "F2",
+        "F4",
+    ]
+    assert StatementLine.objects.count() == 4
+
+
+def test_real_twins_are_both_kept_and_not_multiplied() -> None:
+    account = ProviderAccountFactory(account_key="SE1")
+    twin = Listed("SE1", "F1", "EPG1")
+    imported(account, [twin, twin])
+
+    imported(account, [twin, twin, Listed("SE1", "F2", "EPG2")])
+
+    kept = StatementLine.objects.order_by("id").values_list("provider_reference", "occurrence")
+    assert list(kept) == [("F1", 1), ("F1", 2), ("F2", 1)]
+
+
+def test_the_file_of_all_accounts_and_that_of_one_bring_a_line_once() -> None:
+    account = ProviderAccountFactory(account_key="SE1")
+    imported(account, [Listed("SE1", "F1", "EPG1")])
+
+    of_all = statement_import(
+        content=fpx_file([Listed("SE1", "F1", "EPG1"), Listed("SE9", "F1", "EPG9")]),
+        provider="fpx",
+        account=None,
+        live=False,
+        day=DAY,
+        actor=ACTOR,
+        now=NEXT_MORNING,
+    ).statement
+
+    assert (of_all.line_count, of_all.new_line_count) == (2, 1)
+    assert StatementLine.objects.get(account_key="SE9").provider_account is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"minor": 10_001}, {"fee": 51}, {"reference": "EPG2"}, {"at": Listed("", "", "").at + timedelta(seconds=1)}],
+)
+def test_a_file_that_contradicts_a_known_line_is_refused_whole(changes: dict[str, object]) -> None:
+    account = ProviderAccountFactory(account_key="SE1")
+    line = Listed("SE1", "F1", "EPG1")
+    first = imported(account, [line])
+
+    refused = imported(account, [Listed("SE1", "F0", "EPG0"), replace(line, **changes)])  # type: ignore[arg-type]
+
+    refused.refresh_from_db()
+    assert (refused.state, refused.new_line_count, refused.line_count) == ("REFUSED", 0, 0)
+    assert refused.reason == f"line 4: says something else of F1 than line 3 of {first.pk}"
+    assert StatementLine.objects.count() == 1
+
+
+def test_a_refused_file_is_kept_with_its_reason_and_tried_again() -> None:
+    account = ProviderAccountFactory(account_key="SE1")
+    content = fpx_file([Listed("SE1", "F1", "EPG1")], account="SE1")
+    take_in = {
+        "content": content,
+        "provider": "fpx",
+        "account": account,
+        "live": False,
+        "actor": ACTOR,
+        "now": NEXT_MORNING,
+    }
+
+    refused = statement_import(**take_in, day=DAY + timedelta(days=1)).statement  # type: ignore[arg-type]
+
+    assert refused.state == "REFUSED"
+    assert refused.reason == "line 1: the file is of '2026-03-02', not of 2026-03-03"
+    assert refused.file.content() == content
+    assert StatementLine.objects.count() == 0
+
+    accepted = statement_import(**take_in, day=DAY).statement  # type: ignore[arg-type]
+
+    accepted.refresh_from_db()
+    assert accepted.pk == refused.pk
+    assert (accepted.state, accepted.reason, accepted.day, accepted.new_line_count) == ("IMPORTED", "", DAY, 1)
+
+
+def test_what_was_imported_can_not_be_changed() -> None:
+    account = ProviderAccountFactory(account_key="SE1")
+    statement = imported(account, [Listed("SE1", "F1", "EPG1")])
+
+    for change in (
+        "UPDATE statement_line SET amount_minor = 1, net_minor = -49",
+        "DELETE FROM statement_line",
+        "DELETE FROM statement_file",
+        "DELETE FROM statement",
+        "UPDATE statement SET state = 'REFUSED', reason = 'x', imported_at = NULL, new_line_count = 0",
+    ):
+        with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(change)
+
+    assert StatementLine.objects.get().amount_minor == 10_000
+    assert Statement.objects.get().state == statement.state
+
+
+@pytest.mark.django_db(transaction=True)
+def test_eight_imports_of_two_files_at_once_keep_each_line_once() -> None:
+    account = ProviderAccountFactory(account_key="SE1", merchant=MerchantFactory())
+    shorter = [Listed("SE1", f"F{n}", f"EPG{n}") for n in range(50)]
+    longer = [Listed("SE1", f"F{n}", f"EPG{n}") for n in range(80)]
+
+    results = race(8, lambda number: imported(account, longer if number % 2 else shorter).state)
+
+    assert results == ["IMPORTED"] * 8
+    assert Statement.objects.count() == 2
+    assert StatementLine.objects.count() == 80
