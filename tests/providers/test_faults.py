@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime
 import gzip
-import ipaddress
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +12,6 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.x509.oid import NameOID
 
 from payments.providers.base import Account, Kind, NotSent, Outcome, Provider, ProviderError, ProviderResult
 from payments.providers.fpx import signature as fpx_signature
@@ -24,7 +19,7 @@ from payments.providers.migs import signature as migs_signature
 from payments.providers.registry import provider_class
 from payments.providers.session import open_session
 from tests.providers import given
-from tests.providers.odd_server import Answer, Connection, odd_server, reply, says
+from tests.providers.odd_server import Answer, Connection, odd_server, reply, says, tls_context
 
 TIMEOUT = (0.5, 0.5)
 REQUEST = given.request(Kind.REFUND)
@@ -120,7 +115,7 @@ def test_an_unusable_address_is_not_sent(side: Side, ask: Ask) -> None:
 
 
 def test_a_failed_tls_handshake_is_not_sent(side: Side, ask: Ask, tmp_path: Path) -> None:
-    with odd_server(says(reply(b"")), tls=tls_server(tmp_path)) as untrusted, pytest.raises(NotSent):
+    with odd_server(says(reply(b"")), tls=tls_context(tmp_path)) as untrusted, pytest.raises(NotSent):
         ask(side.adapter(untrusted.base_url))
     with odd_server(says(b"this is no TLS")) as plain, pytest.raises(NotSent):
         ask(side.adapter(plain.base_url.replace("http:", "https:")))
@@ -141,7 +136,7 @@ def test_a_rate_limit_with_the_time_to_come_back_is_not_sent(side: Side, ask: As
 
 
 def test_a_connection_lost_after_the_handshake_is_unknown(side: Side, ask: Ask, tmp_path: Path) -> None:
-    with odd_server(Connection.reset, tls=tls_server(tmp_path)) as server:
+    with odd_server(Connection.reset, tls=tls_context(tmp_path)) as server:
         adapter = side.adapter(server.base_url)
         adapter.session.verify = str(tmp_path / "certificate.pem")
         told = ask(adapter)
@@ -303,26 +298,3 @@ def test_a_statement_is_served_whole_or_not_at_all(side: Side) -> None:
         assert side.adapter(server.base_url).statement(day) == file
     with odd_server(says(reply(file)[:-1], Connection.hang_up)) as server, pytest.raises(ProviderError):
         side.adapter(server.base_url).statement(day)
-
-
-def tls_server(folder: Path) -> ssl.SSLContext:
-    """A server context with a certificate of its own making, which is left in `folder`."""
-    key = given.rsa_key("tls")
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "odd server")])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC))
-        .not_valid_after(datetime.datetime(2120, 1, 1, tzinfo=datetime.UTC))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "key.pem").write_text(given.private_pem(key))
-    (folder / "certificate.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
-    return context
