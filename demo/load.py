@@ -1,0 +1,111 @@
+"""Loading the demo: operators, merchants, keys, provider accounts, webhook endpoints, and `demo.json` with what scripts need."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
+
+from common.changes import Actor
+from common.ids import new_id
+from demo.cast import CAST, OPERATORS, Role
+from demo.onboarding import open_fpx, open_migs
+from merchants.models import Merchant
+from merchants.roles import sync_roles
+from merchants.scopes import Scope
+from merchants.services.api_keys import api_key_create
+from notifications.services.endpoints import endpoint_create
+from payments.services.banks import banks_refresh
+
+ACTOR = Actor("system:demo")
+WEBHOOK_PORT = 8200
+
+
+def demo_file() -> Path:
+    return Path(settings.DATA_DIR) / "demo.json"
+
+
+def load_demo() -> dict[str, Any]:
+    """Load what is not there yet and (re)write demo.json. Returns its content."""
+    known: dict[str, Any] = json.loads(demo_file().read_text()) if demo_file().exists() else {}
+    sync_roles()
+    operators = known.get("operators") or [_operator(username, role) for username, role in OPERATORS.items()]
+    merchants = known.get("merchants") or [_merchant(role) for role in CAST]
+    banks_refresh(now=timezone.now())
+    demo = {
+        "base_url": settings.PUBLIC_BASE_URL,
+        "sandbox_url": settings.SANDBOX_URL,
+        # The owner's, so that whoever inspects the demo can also try what the application's own role may not.
+        "database_url": os.environ.get("DATABASE_OWNER_URL") or os.environ.get("DATABASE_URL", ""),
+        "redis_url": settings.REDIS_URL,
+        "operators": operators,
+        "merchants": merchants,
+        "staff": [],
+        "bills": {"contracts": [], "policies": []},
+    }
+    with open(os.open(demo_file(), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(demo, file, indent=1)
+    return demo
+
+
+def _operator(username: str, role: str) -> dict[str, str]:
+    password = secrets.token_urlsafe(12)
+    superuser = role == "superuser"
+    user, _ = User.objects.update_or_create(
+        username=username,
+        defaults={"email": f"{username}@counterfoil.example", "is_staff": True, "is_superuser": superuser},
+    )
+    user.set_password(password)
+    user.save()
+    user.groups.set([] if superuser else [Group.objects.get(name=role)])
+    return {"username": username, "password": password, "role": role}
+
+
+def _merchant(role: Role) -> dict[str, Any]:
+    now = timezone.now()
+    pass_phrase = secrets.token_urlsafe(18)
+    merchant = Merchant(
+        id=new_id("mer"),
+        code=role.code,
+        name=role.name,
+        contact_email=f"owner@{role.code.lower()}.example",
+        currency="MYR",
+        checksum_scheme=role.scheme,
+        extra_fields=list(role.extra_fields),
+        rate_plan=role.plan,
+        created_at=now,
+    )
+    merchant.save()
+    places = {"sandbox_url": settings.SANDBOX_URL, "base_url": settings.PUBLIC_BASE_URL}
+    open_fpx(merchant, **places)
+    open_migs(merchant, **places, mode="purchase")
+    open_migs(merchant, **places, mode="authorise")
+    _, api_key = api_key_create(
+        merchant_id=merchant.pk, live=False, name="Demo server", scopes=list(Scope), actor=ACTOR, now=now
+    )
+    merchant.seal_secrets(eps_api_key=api_key, pass_phrase=pass_phrase)
+    merchant.save()
+    _, webhook_secret = endpoint_create(
+        merchant_id=merchant.pk,
+        live=False,
+        url=f"http://127.0.0.1:{WEBHOOK_PORT}/webhooks/{role.code.lower()}",
+        actor=ACTOR,
+        now=now,
+        description="Demo shop",
+    )
+    return {
+        "merchant_code": role.code,
+        "currency": "MYR",
+        "checksum_scheme": str(role.scheme),
+        "extra_fields": role.extra_fields,
+        "api_key": api_key,
+        "pass_phrase": pass_phrase,
+        "webhook_secret": webhook_secret,
+        "accounts": {},
+    }
