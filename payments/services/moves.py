@@ -113,9 +113,9 @@ def write_move(
     payment.failure_code = result.failure_code if ended else payment.failure_code
     payment.failure_reason = result.reason[:255] if ended else payment.failure_reason
     if opening:
-        payment.provider_reference = result.provider_reference or payment.provider_reference
-        payment.approval_code = result.approval_code or payment.approval_code
-        payment.bank_reference = result.bank_reference or payment.bank_reference
+        payment.provider_reference = result.provider_reference[:60] or payment.provider_reference
+        payment.approval_code = result.approval_code[:40] or payment.approval_code
+        payment.bank_reference = result.bank_reference[:60] or payment.bank_reference
     if move.payment is PaymentState.CAPTURED and payment.paid_at is None:
         payment.paid_at = now
     _move_amounts(held, move)
@@ -205,7 +205,7 @@ def said(result: ProviderResult) -> dict[str, Any]:
     """The provider's own words, for the operation's row."""
     said: dict[str, Any] = {"provider_code": result.code[:40], "provider_reason": result.reason[:255]}
     if result.provider_reference:
-        said["provider_reference"] = result.provider_reference
+        said["provider_reference"] = result.provider_reference[:60]
     if result.raw:
         said["reply"] = dict(result.raw)
     return said

@@ -7,7 +7,7 @@ unknown and is looked up, never sent again.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from django.db.models import F
@@ -24,6 +24,7 @@ from payments.states import OperationState
 
 log = structlog.get_logger(__name__)
 
+_LONGEST_WAIT = timedelta(hours=1)  # whatever Retry-After a provider asks for
 OPEN = (OperationState.SENT, OperationState.PENDING, OperationState.UNKNOWN)
 
 
@@ -40,7 +41,7 @@ def operation_run(*, operation_id: str, now: datetime) -> Effect | None:
     try:
         result = open_provider(open_account(operation.payment.provider_account)).send(operation_request(operation))
     except NotSent as exc:
-        return _not_sent(operation, str(exc), actor, now)
+        return _not_sent(operation, exc, actor, now)
     crashpoint("operation.answered")
     effect = payment_advance(operation_id=operation_id, result=result, actor=actor, now=now)
     crashpoint("operation.recorded")
@@ -63,18 +64,23 @@ def operation_look_up(*, operation_id: str, now: datetime, actor: Actor | None =
     return payment_advance(operation_id=operation_id, result=result, actor=actor or _actor(operation), now=now)
 
 
-def _not_sent(operation: Operation, reason: str, actor: Actor, now: datetime) -> Effect:
+def _not_sent(operation: Operation, fault: NotSent, actor: Actor, now: datetime) -> Effect:
     """It surely did not leave us: queue it again, or give it up after many tries."""
+    reason = str(fault)
     if operation.sends >= schedule.MAX_SENDS:
         gave_up = ProviderResult(Outcome.DECLINED, reason=reason[:255], failure_code="PROVIDER_UNAVAILABLE")
         return payment_advance(operation_id=operation.pk, result=gave_up, actor=actor, now=now)
     Operation.objects.filter(pk=operation.pk, state=OperationState.SENT).update(
         state=OperationState.QUEUED,
-        due_at=schedule.next_send(sends=operation.sends, now=now),
+        due_at=max(schedule.next_send(sends=operation.sends, now=now), now + _asked_to_wait(fault)),
         provider_reason=reason[:255],
     )
     log.warning("operation.not_sent", operation=operation.pk, sends=operation.sends, reason=reason)
     return Effect.WAITING
+
+
+def _asked_to_wait(fault: NotSent) -> timedelta:
+    return min(timedelta(seconds=fault.retry_after_seconds or 0), _LONGEST_WAIT)
 
 
 def _load(operation_id: str) -> Operation:
