@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Min, Q, QuerySet
+from django.db.models import Min, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -17,6 +17,7 @@ from common.console import html
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, mode, pretty, reference, related, when
 from common.console.panels import CARDS, Card
+from common.console.search import ExactSearch
 from common.models import AuditLink, AuditRecord, Fact
 
 RELAY_LATE = timedelta(seconds=60)
@@ -30,20 +31,6 @@ def hash_hex(link: AuditLink) -> Any:
 @column("previous_hex", "Hash of the link before")
 def previous_hex(link: AuditLink) -> Any:
     return html.copyable(bytes(link.previous_hash).hex())
-
-
-class ExactSearch:
-    """Search for a whole value in any of `exact`: an index finds it, however long the list is."""
-
-    exact: tuple[str, ...] = ()
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        wanted = Q()
-        for field in self.exact if term.strip() else ():
-            wanted |= Q(**{field: term.strip()})
-        return queryset.filter(wanted), False
 
 
 @admin.register(AuditRecord)

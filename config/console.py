@@ -35,6 +35,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_HEADER": "Counterfoil",
     "SITE_SUBHEADER": "Operator console",
     "SITE_SYMBOL": "receipt_long",
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": _static("console/favicon.svg")}],
     "SITE_URL": None,
     "SHOW_HISTORY": False,  # the audit log is the history
     "SHOW_VIEW_ON_SITE": False,
@@ -84,6 +85,27 @@ UNFOLD: dict[str, Any] = {
                     _item("Journal", "menu_book", "payments.journalentry"),
                     _item("Postings", "list_alt", "payments.posting"),
                     _item("Accounts", "account_balance", "payments.ledgeraccount"),
+                ],
+            },
+            {
+                "title": "Reconciliation",
+                "separator": True,
+                "items": [
+                    _item("Breaks", "difference", "reconciliation.break"),
+                    _item("Runs", "fact_check", "reconciliation.reconciliationrun"),
+                    _item("Matches", "join", "reconciliation.match"),
+                    _item("Statements", "description", "reconciliation.statement"),
+                    _item("Statement files", "draft", "reconciliation.statementfile"),
+                    _item("Statement lines", "format_list_numbered", "reconciliation.statementline"),
+                ],
+            },
+            {
+                "title": "Webhooks",
+                "separator": True,
+                "items": [
+                    _item("Deliveries", "send", "notifications.webhookdelivery"),
+                    _item("Attempts", "rule", "notifications.webhookattempt"),
+                    _item("Endpoints", "webhook", "notifications.webhookendpoint"),
                 ],
             },
             {

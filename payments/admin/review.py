@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.timesince import timesince
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from common.console import html
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, pretty, related, state, when
+from common.console.filters import OpenFilter
 from payments.admin.search import ReferenceSearch
 from payments.models import ReviewItem
 
@@ -31,25 +31,6 @@ def age(item: ReviewItem) -> Any:
 @column("question", "Question")
 def question(item: ReviewItem) -> Any:
     return html.link(html.page_url(item.payment.transaction), item.summary)
-
-
-class OpenFilter(DropdownFilter):
-    """Open items unless asked for others."""
-
-    title = "state"
-    parameter_name = "resolved"
-    all_option: ClassVar[list[str]] = ["", "Open"]
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("yes", "Resolved"), ("all", "Open and resolved")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[ReviewItem]) -> QuerySet[ReviewItem]:
-        match self.value():
-            case "yes":
-                return queryset.exclude(resolved_at=None)
-            case "all":
-                return queryset
-        return queryset.filter(resolved_at=None)
 
 
 kind = state("kind", "Kind")

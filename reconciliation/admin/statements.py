@@ -1,0 +1,94 @@
+"""Statements and their lines, to read. The file itself stays in the database as it came."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
+
+from common.console.base import ConsoleAdmin
+from common.console.columns import column, mode, money, reference, related, state, when
+from reconciliation.models import Statement, StatementFile, StatementLine
+
+
+@column("sha256_hex", "SHA-256")
+def sha256(statement: Statement) -> str:
+    return bytes(statement.sha256).hex()
+
+
+@admin.register(Statement)
+class StatementAdmin(ConsoleAdmin):
+    list_display = (
+        "day",
+        "provider",
+        "provider_account",
+        mode(),
+        state("state"),
+        "line_count",
+        "new_line_count",
+        when("received_at", "Received"),
+    )
+    list_filter = ("provider", ("state", ChoicesDropdownFilter), "live", ("day", RangeDateFilter))
+    list_select_related = ("provider_account",)
+    search_fields = ("=id", "=provider_account__account_key")
+    search_help_text = "Statement or account key"
+    ordering = ("-received_at",)
+    details = (
+        (None, (reference("id", "Statement"), "provider", related("provider_account", "Account"), mode(), "day")),
+        ("Read", (state("state"), "reason", "line_count", "new_line_count", sha256)),
+        ("When", (when("received_at", "Received"), when("imported_at", "Imported"))),
+    )
+
+
+@admin.register(StatementFile)
+class StatementFileAdmin(ConsoleAdmin):
+    list_display = (related("statement", "Statement"), "size")
+    list_select_related = ("statement",)
+    search_fields = ("=statement__id",)
+    details = ((None, (related("statement", "Statement"), "size")),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StatementFile]:
+        return super().get_queryset(request).defer("compressed")  # type: ignore[no-any-return]
+
+
+@admin.register(StatementLine)
+class StatementLineAdmin(ConsoleAdmin):
+    list_display = (
+        "provider_reference",
+        when("at", "Time"),
+        "type",
+        "account_key",
+        money("amount_minor", "Amount", sortable=True),
+        money("fee_minor", "Fee"),
+        "our_reference",
+        "status_code",
+    )
+    list_filter = ("provider", ("type", ChoicesDropdownFilter), ("at", RangeDateFilter))
+    list_select_related = ("statement",)
+    search_fields = ("=provider_reference", "=our_reference", "=account_key")
+    search_help_text = "Provider reference, our reference or account key"
+    ordering = ("-id",)
+    details = (
+        (
+            None,
+            (
+                reference("provider_reference", "Provider reference"),
+                reference("our_reference", "Our reference"),
+                "type",
+                "occurrence",
+                "status_code",
+                when("at", "Time"),
+            ),
+        ),
+        ("Amounts", (money("amount_minor", "Amount"), money("fee_minor", "Fee"), money("net_minor", "Net"))),
+        (
+            "From",
+            (
+                related("statement", "Statement"),
+                "number",
+                "account_key",
+                related("provider_account", "Provider account"),
+            ),
+        ),
+    )
