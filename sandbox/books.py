@@ -149,7 +149,7 @@ def totals(root: Entry, db: sqlite3.Connection | None = None) -> Totals:
         "SELECT kind, SUM(amount_minor) FROM entries WHERE root_id = ? AND verdict = 'approved' GROUP BY kind",
         (root.id,),
     )
-    sums: dict[str, int] = {kind: minor for kind, minor in rows}
+    sums: dict[str, int] = dict(rows)
     held = root.amount.minor if root.approved else 0
     currency = root.amount.currency
     return Totals(
@@ -193,9 +193,10 @@ def entries(*, provider: str, day: str = "", reference: str = "", account: str =
 
 def parse_day(text: str) -> str:
     """`text` if it is a YYYY-MM-DD date, else ValueError."""
-    if len(text) != 10 or not text.isascii():
+    day = date.fromisoformat(text).isoformat()
+    if day != text:  # fromisoformat also reads 20260131 and 2026-W05-6
         raise ValueError(text)
-    return date.fromisoformat(text).isoformat()
+    return day
 
 
 def _entry(db: sqlite3.Connection, provider: str, account: str, reference: str) -> Entry | None:

@@ -12,8 +12,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import requests
-from django.conf import settings
 
+from sandbox import settings
 from sandbox.peer import Callback
 from sandbox.store import store
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import secrets
 from typing import Any
-from urllib.parse import urlsplit
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from sandbox.accounts import account_open
 from sandbox.fpx import keys
 from sandbox.json_body import BadBody, json_body
+from sandbox.loopback import is_loopback
 
 
-@csrf_exempt
 @require_POST
 def open_account(request: HttpRequest, provider: str) -> HttpResponse:
     if provider not in _OPENERS:
@@ -38,7 +36,7 @@ def _fpx(body: dict[str, Any]) -> dict[str, str]:
     if not is_rsa:
         raise BadBody("publicKey has to be an RSA public key in PEM form.")
     hash_name = body.get("signatureHash", "sha1")
-    if hash_name not in keys.HASHES:
+    if not isinstance(hash_name, str) or hash_name not in keys.HASHES:
         raise BadBody("signatureHash is sha1 or sha256.")
     number = f"{secrets.randbelow(10**8):08d}"
     account_open(
@@ -74,7 +72,7 @@ def _migs(body: dict[str, Any]) -> dict[str, str]:
 def _url(body: dict[str, Any], name: str) -> str:
     """An address of the merchant's; callbacks go nowhere but to loopback."""
     url = str(body.get(name, ""))
-    if urlsplit(url).scheme not in ("http", "https") or urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
+    if not is_loopback(url):
         raise BadBody(f"{name} has to be an http address on loopback.")
     return url
 

@@ -11,16 +11,29 @@ from dataclasses import replace
 from datetime import timedelta
 
 import orjson
-from django.conf import settings
 
 from common.money import Money
-from sandbox import callbacks
+from sandbox import callbacks, settings
 from sandbox.books import ReferenceTaken, entry_find, entry_record
 from sandbox.clock import utc_now
 from sandbox.peer import Callback, Peer
 from sandbox.records import Entry, Kind, Order, Verdict
 from sandbox.store import store
 from sandbox.triggers import Trigger, one_more, trigger_of
+
+DECISIONS = ("approve", "decline", "cancel")  # what a payer can press; closing the window is none of them
+
+
+def verdict_of(amount: Money, decision: str) -> Verdict:
+    """What a bank makes of the payer's decision. The amounts 1.00, 2.00 and 3.00 decide themselves, unless the payer leaves."""
+    if decision == "cancel":
+        return Verdict.CANCELLED
+    follows_payer = Verdict.APPROVED if decision == "approve" else Verdict.DECLINED
+    return {
+        Trigger.SUCCEEDS: Verdict.APPROVED,
+        Trigger.DECLINED: Verdict.DECLINED,
+        Trigger.INSUFFICIENT_FUNDS: Verdict.INSUFFICIENT_FUNDS,
+    }.get(trigger_of(amount), follows_payer)
 
 
 def order_place(peer: Peer, *, account: str, reference: str, amount: Money, request: dict[str, str]) -> Order:

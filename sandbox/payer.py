@@ -2,116 +2,131 @@
 
 from __future__ import annotations
 
-from html.parser import HTMLParser
-from urllib.parse import urljoin, urlsplit
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin
 
 import requests
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from sandbox.json_body import BadBody, json_body
+from sandbox.loopback import is_loopback
+from sandbox.page import Form
 
 _TIMEOUT_SECONDS = 30
-_STEPS = 8
-_DECISIONS = ("approve", "decline", "leave")
+_STEPS = 20
+_DECISIONS = ("approve", "decline", "cancel", "leave")
+_BROWSING, _QUEUING = 16, 64  # a payer holds one thread and causes requests that need others
+_browsing, _waiting_room = threading.BoundedSemaphore(_BROWSING), threading.BoundedSemaphore(_BROWSING + _QUEUING)
 
 
-class Form(HTMLParser):
-    """The first form of a page: where it goes, its values as a browser would send them, and whether it asks for a decision."""
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """One request of the browser."""
 
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.action: str | None = None
-        self.method = "get"
-        self.values: dict[str, str] = {}
-        self.asks_decision = False
-        self._inside = self._done = False
-        self._select = ""
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        if tag == "form" and not self._done:
-            self._inside, self.action, self.method = True, given.get("action", ""), given.get("method", "get").lower()
-        if not self._inside:
-            return
-        name = given.get("name", "")
-        if name == "decision":
-            self.asks_decision = True
-        elif tag == "input" and name and (given.get("type", "text") not in ("radio", "checkbox") or "checked" in given):
-            self.values[name] = given.get("value", "")
-        elif tag == "select":
-            self._select = name
-        elif tag == "option" and self._select and "disabled" not in given:
-            self.values.setdefault(self._select, given.get("value", ""))
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag == "select":
-            self._select = ""
-        elif tag == "form" and self._inside:
-            self._inside, self._done = False, True
+    method: str
+    url: str
+    fields: Mapping[str, str]
 
 
-@csrf_exempt
 @require_POST
 def payer(request: HttpRequest) -> HttpResponse:
-    """Do what a payer does from a `nextAction`; answer `{"finalUrl", "status"}` of where the browser ended."""
+    """Do what a payer does from a `nextAction`; answer `{"finalUrl", "status"}` of where the browser ended.
+
+    Status 0: nobody answered at that address. An address outside loopback is not visited: `status` is then the redirect's.
+    """
     try:
-        body = json_body(request)
-        if "qr" in body:
-            raise BadBody("This sandbox has no QR network yet.")
-        action, decision = body.get("nextAction"), body.get("decision", "approve")
-        if not isinstance(action, dict) or not isinstance(action.get("url"), str):
-            raise BadBody("nextAction has to be an object with url, method and fields.")
-        if decision not in _DECISIONS:
-            raise BadBody(f"decision is one of {', '.join(_DECISIONS)}.")
-        fields = action.get("fields") or {}
-        if not isinstance(fields, dict):
-            raise BadBody("nextAction.fields has to be an object.")
-        method = str(action.get("method", "GET")).upper()
-        with requests.Session() as browser:
-            browser.trust_env = False
-            return JsonResponse(
-                _walk(browser, method, action["url"], {str(k): str(v) for k, v in fields.items()}, decision)
-            )
+        start, decision = _asked(json_body(request))
     except BadBody as exc:
         return JsonResponse({"error": str(exc)}, status=400)
-    except requests.RequestException as exc:
-        return JsonResponse({"error": f"The browser got no answer: {type(exc).__name__}."}, status=502)
+    if not _waiting_room.acquire(blocking=False):
+        return JsonResponse({"error": f"More than {_BROWSING + _QUEUING} payers at once; try again."}, status=503)
+    try:
+        with _browsing, requests.Session() as browser:
+            browser.trust_env = False
+            url, status = _walk(browser, start, decision)
+    finally:
+        _waiting_room.release()
+    return JsonResponse({"finalUrl": url, "status": status})
 
 
-def _walk(browser: requests.Session, method: str, url: str, fields: dict[str, str], decision: str) -> dict[str, object]:
-    response = _visit(browser, method, url, fields)
-    decided = False
+def _asked(body: dict[str, Any]) -> tuple[Visit, str]:
+    if "qr" in body:
+        raise BadBody("This sandbox has no QR network yet; give a nextAction of type redirect.")
+    action, decision = body.get("nextAction"), body.get("decision", "approve")
+    if not isinstance(action, dict) or action.get("type", "redirect") != "redirect":
+        raise BadBody('nextAction has to be an object {"type": "redirect", "method", "url", "fields"}.')
+    if decision not in _DECISIONS:
+        raise BadBody(f"decision is one of {', '.join(_DECISIONS)}.")
+    method, url, fields = str(action.get("method", "GET")).upper(), action.get("url"), action.get("fields") or {}
+    if method not in ("GET", "POST"):
+        raise BadBody("nextAction.method is GET or POST.")
+    if not isinstance(url, str) or not is_loopback(url):
+        raise BadBody("nextAction.url has to be an http address on loopback: this payer goes nowhere else.")
+    if not isinstance(fields, dict) or not all(isinstance(value, str) for value in fields.values()):
+        raise BadBody("nextAction.fields has to be an object of strings.")
+    return Visit(method, url, fields), decision
+
+
+def _walk(browser: requests.Session, visit: Visit, decision: str) -> tuple[str, int]:
+    """Visit after visit until a page leads nowhere. Returns its address and HTTP status."""
+    status, decided = 0, False
     for _ in range(_STEPS):
-        if response.is_redirect:
-            response = _visit(browser, "GET", urljoin(response.url, response.headers["Location"]), {})
-            continue
-        html = response.headers.get("Content-Type", "").startswith("text/html")
-        form = Form(response.text) if html and response.status_code < 400 else None
-        if form is None or form.action is None:
-            break
-        if form.asks_decision:
-            if decided or decision == "leave":
-                break
-            decided = True
-            form.values["decision"] = decision
-        elif not form.values:
-            break  # a page for reading that happens to have a form
-        response = _visit(browser, form.method.upper(), urljoin(response.url, form.action), form.values)
-    return {"finalUrl": response.url, "status": response.status_code}
+        if not is_loopback(visit.url):
+            return visit.url, status
+        try:
+            response = _open(browser, visit)
+        except requests.RequestException:
+            return visit.url, 0
+        status = response.status_code
+        onward = _redirected(visit, response)
+        if onward is None:
+            form = _form(response)
+            if form is None or form.action is None:
+                return response.url, status
+            if form.asks_decision:
+                if decided or decision == "leave":
+                    return response.url, status
+                decided = True
+                form.values["decision"] = decision
+            elif not (form.values and form.only_hidden):
+                return response.url, status
+            onward = Visit(form.method, _joined(response.url, form.action), form.values)
+        visit = onward
+    return visit.url, status
 
 
-def _visit(browser: requests.Session, method: str, url: str, fields: dict[str, str]) -> requests.Response:
-    if urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1"):
-        raise BadBody(f"A payer of this sandbox only visits loopback addresses, not {urlsplit(url).hostname}.")
+def _open(browser: requests.Session, visit: Visit) -> requests.Response:
     return browser.request(
-        method,
-        url,
-        params=fields if method == "GET" else None,
-        data=fields if method == "POST" else None,
+        visit.method,
+        visit.url,
+        params=visit.fields if visit.method == "GET" else None,
+        data=visit.fields if visit.method == "POST" else None,
         timeout=_TIMEOUT_SECONDS,
         allow_redirects=False,
-        headers={"Accept": "text/html"},
+        headers={"Accept": "text/html,application/xhtml+xml"},
     )
+
+
+def _redirected(visit: Visit, response: requests.Response) -> Visit | None:
+    if not response.is_redirect:
+        return None
+    url = _joined(response.url, response.headers["Location"])
+    again = response.status_code in (307, 308) and visit.method == "POST"
+    return Visit("POST", url, visit.fields) if again else Visit("GET", url, {})
+
+
+def _joined(page: str, link: str) -> str:
+    """The address that `link` means on `page`; as it stands where it is none."""
+    try:
+        return urljoin(page, link)
+    except ValueError:
+        return link
+
+
+def _form(response: requests.Response) -> Form | None:
+    html = response.headers.get("Content-Type", "").startswith("text/html")
+    return Form(response.text) if html and response.status_code < 400 else None

@@ -7,12 +7,9 @@ import secrets
 from pathlib import Path
 
 DATA_DIR = Path(os.environ.get("SANDBOX_DATA_DIR", "var/sandbox"))
-SILENCE_SECONDS = float(
-    os.environ.get("SANDBOX_SILENCE_SECONDS", "35")
-)  # how long a test amount of 4.00 leaves a caller waiting
-SESSION_SECONDS = float(
-    os.environ.get("SANDBOX_SESSION_SECONDS", "900")
-)  # how long a payer may take on the bank's page
+# How long a test amount of 4.00 leaves our server waiting, and how long a payer may take on the bank's page.
+SILENCE_SECONDS = float(os.environ.get("SANDBOX_SILENCE_SECONDS", "35"))
+SESSION_SECONDS = float(os.environ.get("SANDBOX_SESSION_SECONDS", "900"))
 CALLBACK_RETRY_SECONDS = float(os.environ.get("SANDBOX_CALLBACK_RETRY_SECONDS", "3"))
 CALLBACK_TRIES = 20
 
@@ -34,4 +31,4 @@ TIME_ZONE = "UTC"
 USE_I18N = False
 APPEND_SLASH = False
 DATA_UPLOAD_MAX_MEMORY_SIZE = 64 * 1024
-LOGGING_CONFIG = None  # __main__ sets up logging for the server and the application together
+LOGGING_CONFIG = None  # __main__ sets up logging, for the server and the application together

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from django.conf import settings
+from sandbox import settings
 
 _SCHEMA = Path(__file__).with_name("schema.sql")
 

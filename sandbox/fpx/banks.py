@@ -2,32 +2,43 @@
 
 from __future__ import annotations
 
-BANKS: dict[str, tuple[str, bool]] = {
-    "MERA0101": ("Bank Merantau", True),
-    "PERD0102": ("Perdana Bank", True),
-    "SELA0103": ("Selat Bank", True),
-    "KINA0104": ("Kinabalu Bank", True),
-    "TIMU0105": ("Bank Timur", True),
-    "RAKA0106": ("Rakan Bank", True),
-    "ISLA0107": ("Bank Islah", True),
-    "NUSA0108": ("Nusajaya Bank", False),
-    "LANG0109": ("Langkawi Bank", True),
-    "PADI0110": ("Agro Padi Bank", True),
-    "MUTI0111": ("Mutiara Savings", True),
-    "SERI0112": ("Seri Bank", False),
-    "TEST0001": ("Test bank: always pays", True),
-    "TEST0002": ("Test bank: always declines", True),
-    "TEST0003": ("Test bank: never answers", True),
+from typing import NamedTuple
+
+
+class Bank(NamedTuple):
+    name: str
+    online: bool = True
+
+
+_TEST = {
+    "TEST0001": Bank("Test bank: always pays"),
+    "TEST0002": Bank("Test bank: always declines"),
+    "TEST0003": Bank("Test bank: never answers"),
 }
-BUSINESS: dict[str, tuple[str, bool]] = {
-    "MERA0201": ("Bank Merantau Corporate", True),
-    "PERD0202": ("Perdana Business", True),
-    "KINA0204": ("Kinabalu Corporate", True),
-    "SELA0203": ("Selat Business", False),
-    **{code: bank for code, bank in BANKS.items() if code.startswith("TEST")},
+PERSONAL = {
+    "MERA0101": Bank("Bank Merantau"),
+    "PERD0102": Bank("Perdana Bank"),
+    "SELA0103": Bank("Selat Bank"),
+    "KINA0104": Bank("Kinabalu Bank"),
+    "TIMU0105": Bank("Bank Timur"),
+    "RAKA0106": Bank("Rakan Bank"),
+    "ISLA0107": Bank("Bank Islah"),
+    "NUSA0108": Bank("Nusajaya Bank", online=False),
+    "LANG0109": Bank("Langkawi Bank"),
+    "PADI0110": Bank("Agro Padi Bank"),
+    "MUTI0111": Bank("Mutiara Savings"),
+    "SERI0112": Bank("Seri Bank", online=False),
+    **_TEST,
+}
+BUSINESS = {
+    "MERA0201": Bank("Bank Merantau Corporate"),
+    "PERD0202": Bank("Perdana Business"),
+    "KINA0204": Bank("Kinabalu Corporate"),
+    "SELA0203": Bank("Selat Business", online=False),
+    **_TEST,
 }
 
 
-def banks_of(message_token: str) -> dict[str, tuple[str, bool]]:
+def banks_of(message_token: str) -> dict[str, Bank]:
     """The list for `fpx_msgToken`: 01 people, 02 companies."""
-    return BUSINESS if message_token == "02" else BANKS  # noqa: S105  (a message type, no secret)
+    return BUSINESS if message_token == "02" else PERSONAL  # noqa: S105  (a message type, no secret)

@@ -61,10 +61,11 @@ def signed(fields: Mapping[str, str], hash_name: str) -> dict[str, str]:
 
 
 def genuine(fields: Mapping[str, str], *, public_key: str, hash_name: str) -> bool:
-    """Whether the seller signed the message."""
+    """Whether the seller signed the message. Anything but upper-case hex is no checksum."""
+    given = fields.get("fpx_checkSum", "")
     try:
-        checksum = bytes.fromhex(fields.get("fpx_checkSum", ""))
+        checksum = bytes.fromhex(given)
         _public_key(public_key).verify(checksum, _text(fields), padding.PKCS1v15(), HASHES[hash_name]())
     except (ValueError, InvalidSignature):
         return False
-    return True
+    return checksum.hex().upper() == given

@@ -15,8 +15,8 @@ CODES = {
     Verdict.CANCELLED: "1C",
     Verdict.EXPIRED: "1A",
     Verdict.BANK_UNKNOWN: "31",
-    Verdict.BANK_OFFLINE: "FE",
-    Verdict.ORIGINAL_UNKNOWN: "76",
+    Verdict.BANK_OFFLINE: "90",
+    Verdict.ORIGINAL_UNKNOWN: "12",  # not 76: an RE could not tell it from a refund that is not there
     Verdict.REFUSED: "48",
 }
 PENDING, NOT_FOUND = "09", "76"
@@ -70,7 +70,7 @@ def rc(question: Mapping[str, str], entry: Entry | None) -> dict[str, str]:
 def bc(question: Mapping[str, str]) -> dict[str, str]:
     banks = banks_of(question["fpx_msgToken"])
     return {
-        "fpx_bankList": ",".join(f"{code}~{'A' if online else 'B'}" for code, (_, online) in banks.items()),
+        "fpx_bankList": ",".join(f"{code}~{'A' if bank.online else 'B'}" for code, bank in banks.items()),
         "fpx_msgToken": question["fpx_msgToken"],
         "fpx_msgType": "BC",
         "fpx_sellerExId": question["fpx_sellerExId"],

@@ -23,5 +23,4 @@ def signed(fields: Mapping[str, str], secret: str) -> dict[str, str]:
 
 
 def genuine(fields: Mapping[str, str], secret: str) -> bool:
-    given = fields.get("vpc_SecureHash", "").upper().encode()
-    return hmac.compare_digest(given, _hash(fields, secret).encode())
+    return hmac.compare_digest(fields.get("vpc_SecureHash", "").encode(), _hash(fields, secret).encode())

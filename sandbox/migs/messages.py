@@ -6,16 +6,17 @@ from collections.abc import Mapping
 
 from sandbox.books import Totals
 from sandbox.clock import local
-from sandbox.records import Entry, Kind, Verdict
+from sandbox.records import Entry, Kind, Order, Verdict
 
+# vpc_TxnResponseCode, vpc_AcqResponseCode (the bank's own), vpc_Message
 CODES = {
-    Verdict.APPROVED: ("0", "Approved"),
-    Verdict.DECLINED: ("2", "Declined"),
-    Verdict.INSUFFICIENT_FUNDS: ("5", "Insufficient Funds"),
-    Verdict.CANCELLED: ("C", "Cancelled"),
-    Verdict.EXPIRED: ("C", "The payer did not finish"),
-    Verdict.ORIGINAL_UNKNOWN: ("7", "E5001: Invalid Original Transaction"),
-    Verdict.REFUSED: ("7", "E5000"),
+    Verdict.APPROVED: ("0", "00", "Approved"),
+    Verdict.DECLINED: ("2", "05", "Declined"),
+    Verdict.INSUFFICIENT_FUNDS: ("5", "51", "Insufficient funds"),
+    Verdict.CANCELLED: ("C", "", "Cancelled"),
+    Verdict.EXPIRED: ("C", "", "The payer did not finish"),
+    Verdict.ORIGINAL_UNKNOWN: ("7", "", "E5001"),
+    Verdict.REFUSED: ("7", "", "E5002"),
 }
 COMMANDS = {
     Kind.CHARGE: "pay",
@@ -28,7 +29,7 @@ COMMANDS = {
 
 def result(merchant_id: str, entry: Entry) -> dict[str, str]:
     """What became of one transaction."""
-    code, message = CODES[entry.verdict]
+    code, bank_code, message = CODES[entry.verdict]
     return {
         "vpc_Command": COMMANDS[entry.kind],
         "vpc_Version": "1",
@@ -39,13 +40,29 @@ def result(merchant_id: str, entry: Entry) -> dict[str, str]:
         "vpc_Amount": str(entry.amount.minor),
         "vpc_Currency": entry.amount.currency,
         "vpc_TxnResponseCode": code,
-        "vpc_AcqResponseCode": "00" if entry.approved else "05",
+        "vpc_AcqResponseCode": bank_code,
         "vpc_Message": f"{message}: {entry.reason}" if entry.reason else message,
         "vpc_TransactionNo": entry.number,
         "vpc_ReceiptNo": f"{local(entry.at):%y%m%d}{entry.id:06d}" if entry.approved else "",
         "vpc_AuthorizeId": f"{entry.id * 7919 % 1_000_000:06d}" if entry.approved else "",
         "vpc_BatchNo": f"{local(entry.at):%Y%m%d}",
         "vpc_Card": entry.instrument,
+    }
+
+
+def pending(order: Order) -> dict[str, str]:
+    """An order that its payer has not decided."""
+    return {
+        "vpc_Command": "pay",
+        "vpc_Version": "1",
+        "vpc_Locale": "en",
+        "vpc_Merchant": order.account,
+        "vpc_MerchTxnRef": order.reference,
+        "vpc_OrderInfo": order.request.get("vpc_OrderInfo", ""),
+        "vpc_Amount": str(order.amount.minor),
+        "vpc_Currency": order.amount.currency,
+        "vpc_TxnResponseCode": "P",
+        "vpc_Message": "The payer has not finished",
     }
 
 

@@ -1,0 +1,24 @@
+"""Never answering: the request is carried out, the caller waits, and then the connection breaks without a single byte."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from django.http import HttpResponseBase, StreamingHttpResponse
+
+from sandbox import settings
+
+_AT_ONCE = 48  # more callers than this lose their connection straight away: silence must not take every thread
+_places = threading.BoundedSemaphore(_AT_ONCE)
+
+
+def silence() -> HttpResponseBase:
+    """Hold the caller for SANDBOX_SILENCE_SECONDS, then break the connection."""
+    if _places.acquire(blocking=False):
+        try:
+            time.sleep(settings.SILENCE_SECONDS)
+        finally:
+            _places.release()
+    # A body that ends before the announced length: the server closes the connection before it has sent anything.
+    return StreamingHttpResponse([b""], headers={"Content-Length": "1"})
