@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from django.db import connection, models
 
@@ -31,11 +31,16 @@ def _columns(model: type[models.Model], names: tuple[str, ...]) -> tuple[str, tu
     """The quoted column list, and a converter to a database value for each column."""
     columns, converters = [], []
     for name in names:
-        field = model._meta.get_field(name)
-        assert isinstance(field, models.Field)
+        field = _field(model, name)
         columns.append(f'"{field.column}"')
         converters.append(_converter(field))
     return ", ".join(columns), tuple(converters)
+
+
+def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
+    """The column named `name` (`merchant_id` or "pk")."""
+    found = model._meta.pk if name == "pk" else model._meta.get_field(name)
+    return cast("models.Field[Any, Any]", found)
 
 
 def _converter(field: models.Field[Any, Any]) -> Converter:
@@ -89,10 +94,10 @@ class Rows:
         """Change one row, which must still hold the values of `expect`. At most one update per row."""
         names, guards = tuple(values), tuple(expect)
         _, converters = _columns(model, names)
-        sets = ", ".join(f'"{model._meta.get_field(n).column}" = %s' for n in names)  # type: ignore[union-attr]
-        wheres = "".join(f' AND "{model._meta.get_field(n).column}" = %s' for n in guards)  # type: ignore[union-attr]
+        sets = ", ".join(f'"{_field(model, name).column}" = %s' for name in names)
+        wheres = "".join(f' AND "{_field(model, name).column}" = %s' for name in guards)
         label = f"u{len(self._guards)}"
-        table, key = model._meta.db_table, model._meta.pk.column  # type: ignore[union-attr]
+        table, key = model._meta.db_table, _field(model, "pk").column
         self._parts.append(f'{label} AS (UPDATE "{table}" SET {sets} WHERE "{key}" = %s{wheres} RETURNING 1)')
         self._guards.append(label)
         self._params += [c(values[n]) for n, c in zip(names, converters, strict=True)]

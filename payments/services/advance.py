@@ -180,7 +180,7 @@ def _settle(held: Held, conclusion: Result, result: ProviderResult, actor: Actor
         summary = f"Asked for {operation.amount} {operation.currency}, the provider moved {moved} {moved.currency}."
         open_review(rows, held, ReviewKind.CONFLICT, summary, result, now)
     if held.refund is not None:
-        end_refund(rows, held, conclusion, result, now)
+        end_refund(rows, held.refund, conclusion, result, now)
     write_move(rows, held, move, result, actor, now, legs=legs)
     rows.write()
     return Effect.REVIEW if conclusion is Result.CONFLICTED else Effect.MOVED

@@ -66,9 +66,7 @@ def legs_of(held: Held, conclusion: Result, result: ProviderResult) -> list[Leg]
     return []
 
 
-def end_refund(rows: Rows, held: Held, conclusion: Result, result: ProviderResult, now: datetime) -> None:
-    refund = held.refund
-    assert refund is not None
+def end_refund(rows: Rows, refund: Refund, conclusion: Result, result: ProviderResult, now: datetime) -> None:
     state = {
         Result.SUCCEEDED: RefundState.SUCCEEDED,
         Result.CONFLICTED: RefundState.CONFLICTED,

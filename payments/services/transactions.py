@@ -207,6 +207,5 @@ def _earlier(new: NewTransaction) -> Created:
             externalReference=new.external_reference,
             transactionId=transaction.pk,
         )
-    payment = transaction.payments.order_by("attempt").last()
-    assert payment is not None  # a transaction is never written without its first payment
+    payment = transaction.payments.order_by("-attempt")[0]
     return Created(transaction, payment, repeated=True)
