@@ -19,9 +19,6 @@ from notifications.channels.webhook.send import Outcome
 LEASE = timedelta(seconds=90)  # longer than a lane may run (deliver.py): a claim older than this is dead
 _LOCK = 0x77686F6F6B  # any constant: names the sender's advisory lock
 
-# One probe of the index (endpoint, due_at) per endpoint, however long another's queue is.
-_HAS_DUE = "EXISTS (SELECT FROM webhook_delivery d WHERE d.endpoint_id = e.id AND d.due_at <= %(now)s)"
-
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
@@ -62,7 +59,15 @@ def only_sender() -> Iterator[bool]:
 def anything_due(*, now: datetime) -> bool:
     """Whether a sender would find something."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT EXISTS (SELECT FROM webhook_endpoint e WHERE {_HAS_DUE})", {"now": now})
+        cursor.execute(
+            """
+            SELECT EXISTS (
+                SELECT FROM webhook_endpoint e
+                WHERE EXISTS (SELECT FROM webhook_delivery d WHERE d.endpoint_id = e.id AND d.due_at <= %s)
+            )
+            """,
+            [now],
+        )
         return bool(cursor.fetchone()[0])
 
 
@@ -84,15 +89,17 @@ def claim(
 ) -> list[Claimed]:
     """Take due deliveries, oldest first, of at most `endpoints` endpoints that are (not) failing.
 
-    `rows` says how many to take of an endpoint, `rows_else` of one that is not named there. Several claims may run at once.
+    `rows` says how many to take of an endpoint, `rows_else` of one that is not named there. Several claims may run at once. It costs
+    one probe of the index (endpoint, due_at) per endpoint, however long another's queue is.
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""
+            """
             WITH chosen AS (
                 SELECT e.id, coalesce(r.count, %(rows_else)s) AS count
                 FROM webhook_endpoint e LEFT JOIN unnest(%(ids)s::text[], %(counts)s::int[]) r (id, count) ON r.id = e.id
-                WHERE e.is_active AND (e.failing_since IS NOT NULL) = %(failing)s AND coalesce(r.count, 1) > 0 AND {_HAS_DUE}
+                WHERE e.is_active AND (e.failing_since IS NOT NULL) = %(failing)s AND coalesce(r.count, 1) > 0
+                    AND EXISTS (SELECT FROM webhook_delivery d WHERE d.endpoint_id = e.id AND d.due_at <= %(now)s)
                 ORDER BY (SELECT min(due_at) FROM webhook_delivery d WHERE d.endpoint_id = e.id AND due_at IS NOT NULL)
                 LIMIT %(endpoints)s
             ), taken AS (

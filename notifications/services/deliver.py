@@ -25,7 +25,7 @@ from notifications.channels.webhook.target import Resolver, system_resolver
 from notifications.models import WebhookEndpoint
 from notifications.services import claims
 from notifications.services.claims import Claimed, Finished
-from notifications.services.endpoints import note_health
+from notifications.services.health import note_health
 from notifications.services.lanes import Clock, Lane, LaneEnded, Outside, Receiver, run_lane
 
 log = structlog.get_logger(__name__)
@@ -91,14 +91,15 @@ class _Sender:
         if free <= 0:
             return []
         now = self._outside.clock()
+        size = 1 if failing else LANE_ROWS
         by_endpoint: dict[str, list[Claimed]] = defaultdict(list)
         for delivery in claims.claim(
             name=self._name,
             now=now,
             endpoints=free,
             failing=failing,
-            rows={pk: self._room(pk) * LANE_ROWS for pk in {*self._lanes, *self._proven}},
-            rows_else=1 if failing else LANE_ROWS,
+            rows={pk: self._room(pk) * size for pk in {*self._lanes, *self._proven}},
+            rows_else=size,
         ):
             by_endpoint[delivery.endpoint_id].append(delivery)
         receivers = _receivers(by_endpoint.keys(), now)

@@ -28,7 +28,6 @@ log = structlog.get_logger(__name__)
 
 BATCH = 500
 _RELAY = Actor("system:relay")
-_DELIVERY_COLUMNS = ("id", "endpoint_id", "event_id", "event_type", "transaction_id", "sequence", "body")
 
 # Tenant and mode of an endpoint, and the endpoints there with the event types each wants (none: all).
 Listeners = Mapping[tuple[str, bool], list[tuple[str, frozenset[str]]]]
@@ -75,7 +74,7 @@ def _listeners(facts: Iterable[Mapping[str, Any]]) -> Listeners:
 
 
 def _deliveries(facts: Iterable[Mapping[str, Any]], listeners: Listeners, now: datetime) -> list[tuple[Any, ...]]:
-    """Rows of _DELIVERY_COLUMNS for every fact and every endpoint that wants it."""
+    """A row, as _insert takes it, for every fact and every endpoint that wants it."""
     rows: list[tuple[Any, ...]] = []
     for fact in facts:
         event_type = EVENT_OF_FACT.get(fact["name"])
@@ -107,8 +106,11 @@ def _insert(deliveries: list[tuple[Any, ...]], now: datetime) -> None:
     """One statement for the whole batch; five times the speed of bulk_create."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"""
-            INSERT INTO webhook_delivery ({", ".join(_DELIVERY_COLUMNS)}, state, attempts, due_at, claim, created_at)
+            """
+            INSERT INTO webhook_delivery (
+                id, endpoint_id, event_id, event_type, transaction_id, sequence, body,
+                state, attempts, due_at, claim, created_at
+            )
             SELECT d.*, 'PENDING', 0, %s, '', %s
             FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::bytea[]) d
             ON CONFLICT (endpoint_id, event_id) DO NOTHING

@@ -1,33 +1,33 @@
-"""Webhook endpoints: what a merchant may change, and when an endpoint is switched off by itself.
+"""Webhook endpoints: what a merchant may change, and switching one off.
 
 Every change is versioned and leaves an audit record and a fact. Secrets are returned by the call that makes them and by nothing else.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from django.db import transaction
 
+from common.audit import record_action
 from common.changes import Actor, Subject, record_change
-from common.errors import InvalidRequest, InvalidState, RateLimitExceeded
+from common.errors import InvalidRequest, InvalidState, LimitExceeded, RateLimitExceeded
 from common.ids import new_id
 from common.queue import nudge_coalesced
 from common.rows import Rows
 from notifications.channels.webhook.target import Resolver, TargetRefused, resolve_target, system_resolver
 from notifications.events import EVENT_TYPES, TEST_EVENT, render_body
 from notifications.models import DeliveryState, DisabledReason, WebhookDelivery, WebhookEndpoint
-from notifications.services.schedule import DISABLE_AFTER
 from notifications.signing import new_secret
 
 log = structlog.get_logger(__name__)
 
 SECRET_OVERLAP = timedelta(hours=24)
-_SENDER = Actor("system:webhooks")
 _TESTS_PER_MINUTE = 5
+MAX_ENDPOINTS = 20  # active ones of a merchant in one mode; every event is stored once for each
 _REFUSED_URL = "This address cannot be used: it has to be an https URL on port 443 of a public host."
 
 
@@ -42,9 +42,11 @@ def endpoint_create(
     event_types: Sequence[str] = (),
     resolve: Resolver = system_resolver,
 ) -> tuple[WebhookEndpoint, str]:
-    """Register an endpoint; no event types means all. Returns it and its secret. Raises InvalidRequest."""
+    """Register an endpoint; no event types means all. Returns it and its secret. Raises InvalidRequest, LimitExceeded."""
     check_url(url, resolve=resolve)
     check_event_types(event_types)
+    if WebhookEndpoint.objects.filter(merchant_id=merchant_id, live=live, is_active=True).count() >= MAX_ENDPOINTS:
+        raise LimitExceeded(f"At most {MAX_ENDPOINTS} endpoints can be active. Deactivate one first.")
     endpoint = WebhookEndpoint(
         id=new_id("whe"),
         merchant_id=merchant_id,
@@ -127,8 +129,8 @@ def endpoint_rotate_secret(*, endpoint_id: str, actor: Actor, now: datetime) -> 
     return endpoint, secret
 
 
-def endpoint_test(*, endpoint_id: str, now: datetime) -> WebhookDelivery:
-    """Queue a test event for the endpoint, through the same sender as everything else.
+def endpoint_test(*, endpoint_id: str, actor: Actor, now: datetime) -> WebhookDelivery:
+    """Queue a test event for the endpoint, through the same sender as everything else; audited.
 
     Raises InvalidState (it is not active), RateLimitExceeded (five a minute), WebhookEndpoint.DoesNotExist.
     """
@@ -138,7 +140,7 @@ def endpoint_test(*, endpoint_id: str, now: datetime) -> WebhookDelivery:
             raise InvalidState("This endpoint is not active. Activate it first.")
         lately = endpoint.deliveries.filter(event_type=TEST_EVENT, created_at__gt=now - timedelta(minutes=1))
         if lately.count() >= _TESTS_PER_MINUTE:
-            raise RateLimitExceeded("Only five test events a minute can be sent to an endpoint.", retryAfter=60)
+            raise RateLimitExceeded("Only five test events a minute can be sent to an endpoint.", retryAfterSeconds=60)
         event_id = new_id("evt")
         delivery = WebhookDelivery.objects.create(
             id=new_id("whd"),
@@ -157,22 +159,16 @@ def endpoint_test(*, endpoint_id: str, now: datetime) -> WebhookDelivery:
             due_at=now,
             created_at=now,
         )
+        record_action(
+            actor=actor,
+            action="webhook_endpoint.tested",
+            subject_type="webhook_endpoint",
+            subject_id=endpoint.pk,
+            merchant_id=endpoint.merchant_id,
+            now=now,
+        )
         nudge_coalesced("notifications.deliver_due")
     return delivery
-
-
-def note_health(*, delivered: Collection[str], failed: Collection[str], gone: Collection[str], now: datetime) -> None:
-    """Keep `failing_since` of endpoints that were just sent to, and disable those that are gone or failed for 120 hours."""
-    endpoints = WebhookEndpoint.objects
-    if delivered:
-        endpoints.filter(pk__in=delivered, failing_since__isnull=False).update(failing_since=None)
-    if failed:
-        endpoints.filter(pk__in=failed, failing_since=None).update(failing_since=now)
-        overdue = endpoints.filter(pk__in=failed, is_active=True, failing_since__lte=now - DISABLE_AFTER)
-        for endpoint_id in overdue.values_list("pk", flat=True):
-            endpoint_disable(endpoint_id=endpoint_id, reason=DisabledReason.FAILING, actor=_SENDER, now=now)
-    for endpoint_id in gone:
-        endpoint_disable(endpoint_id=endpoint_id, reason=DisabledReason.GONE, actor=_SENDER, now=now)
 
 
 def check_url(url: str, *, resolve: Resolver = system_resolver) -> None:
