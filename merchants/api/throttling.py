@@ -105,12 +105,15 @@ def _verdict(buckets: Sequence[tuple[str, int]], refused: int, left: int, since:
 
 @lru_cache(maxsize=2)
 def _script(url: str) -> Script:
-    client = redis.Redis.from_url(
+    pool = redis.BlockingConnectionPool.from_url(
         url,
+        max_connections=32,  # more threads than that take turns; a plain pool would refuse them as if Redis were away
+        timeout=REDIS_TIMEOUT_SECONDS,
         socket_timeout=REDIS_TIMEOUT_SECONDS,
         socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 1),  # once, for a connection that a restart of Redis had closed
     )
+    client = redis.Redis(connection_pool=pool)
     return client.register_script(_SCRIPT)
 
 
