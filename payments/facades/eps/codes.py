@@ -16,6 +16,7 @@ from common.errors import (
     Unauthorized,
     UnsupportedCurrency,
 )
+from merchants.api.parsing import PayloadTooLarge, UnsupportedMediaType
 from payments.models import Transaction
 from payments.states import TransactionStatus as T
 
@@ -61,6 +62,8 @@ _BY_FAILURE = {
 _BY_ERROR: tuple[tuple[type[CounterfoilError], Code], ...] = (
     (UnsupportedCurrency, INVALID_TRANSACTION),
     (InvalidRequest, FORMAT_ERROR),
+    (PayloadTooLarge, FORMAT_ERROR),
+    (UnsupportedMediaType, FORMAT_ERROR),
     (Unauthorized, FORMAT_ERROR),
     (DuplicatePayment, INVALID_TRANSACTION),
     (InvalidState, INVALID_TRANSACTION),
