@@ -113,7 +113,8 @@ class ProviderAccountFactory(factory.django.DjangoModelFactory[ProviderAccount])
                 "ama_user": "ama",
                 "ama_password": f"pw-{key}",
             }
+        credentials = values.pop("credentials", credentials)
         account = model_class(*args, config=values.pop("config", config), **values)
-        account.seal_credentials(values.get("credentials", credentials))
+        account.seal_credentials(credentials)
         account.save()
         return account

@@ -1,0 +1,67 @@
+"""The amounts of a transaction are nested, and each is the sum of what stands behind it."""
+
+from __future__ import annotations
+
+from common.books import Asked, Found, check, query
+
+
+@check
+def amounts_are_nested(asked: Asked) -> Found:
+    """Refunded and reserved for refunds <= captured <= authorised <= asked for; none is negative."""
+    return query(
+        examined="transaction",
+        violations="""
+            SELECT concat('transaction ', id, ': refunded ', amount_refunded_minor, ' and reserved ', amount_refund_pending_minor,
+                          ' of captured ', amount_captured_minor, ' of authorised ', amount_authorized_minor, ' of ', amount_minor)
+            FROM transaction
+            WHERE NOT (amount_refunded_minor >= 0 AND amount_refund_pending_minor >= 0
+                AND amount_refunded_minor + amount_refund_pending_minor <= amount_captured_minor
+                AND amount_captured_minor <= amount_authorized_minor AND amount_authorized_minor <= amount_minor)""",
+    )
+
+
+@check
+def captured_is_what_operations_took(asked: Asked) -> Found:
+    """Captured is the sum of the sales and captures that succeeded; those that came too late are under review instead."""
+    return query(
+        examined="operation WHERE kind IN ('SALE', 'CAPTURE') AND state = 'SUCCEEDED'",
+        violations="""
+            WITH took AS (
+                SELECT p.transaction_id, sum(o.amount_minor) AS minor
+                FROM operation o JOIN payment p ON p.id = o.payment_id
+                WHERE o.kind IN ('SALE', 'CAPTURE') AND o.state = 'SUCCEEDED'
+                    AND NOT EXISTS (SELECT FROM review_item i WHERE i.operation_id = o.id AND i.kind = 'LATE_SUCCESS')
+                GROUP BY p.transaction_id
+            )
+            SELECT concat('transaction ', t.id, ': captured ', t.amount_captured_minor, ', its operations took ',
+                          coalesce(took.minor, 0))
+            FROM transaction t LEFT JOIN took ON took.transaction_id = t.id
+            WHERE t.amount_captured_minor <> coalesce(took.minor, 0)""",
+    )
+
+
+@check
+def refunded_is_what_refunds_gave_back(asked: Asked) -> Found:
+    """Refunded is the sum of the refunds that succeeded."""
+    return _sum_of_refunds("refunded", "amount_refunded_minor", ["SUCCEEDED"])
+
+
+@check
+def reserved_is_what_open_refunds_ask_for(asked: Asked) -> Found:
+    """Reserved for refunds is the sum of the refunds that are pending, or conflicted and not decided."""
+    return _sum_of_refunds("reserved", "amount_refund_pending_minor", ["PENDING", "CONFLICTED"])
+
+
+def _sum_of_refunds(word: str, column: str, states: list[str]) -> Found:
+    return query(
+        examined="refund WHERE state = ANY(%(states)s)",
+        violations=f"""
+            WITH refunds AS (
+                SELECT transaction_id, sum(amount_minor) AS minor FROM refund WHERE state = ANY(%(states)s)
+                GROUP BY transaction_id
+            )
+            SELECT concat('transaction ', t.id, ': {word} ', t.{column}, ', its refunds ', coalesce(refunds.minor, 0))
+            FROM transaction t LEFT JOIN refunds ON refunds.transaction_id = t.id
+            WHERE t.{column} <> coalesce(refunds.minor, 0)""",  # noqa: S608 -- constants of this module
+        states=states,
+    )

@@ -1,0 +1,95 @@
+"""The states of transactions, payments, refunds and operations tell one story, and nothing open can be forgotten."""
+
+from __future__ import annotations
+
+from common.books import Asked, Found, check, query
+from payments.states import TERMINAL_OPERATION
+
+_ENDED = sorted(TERMINAL_OPERATION)
+
+
+@check
+def status_agrees_with_the_payment(asked: Asked) -> Found:
+    """A transaction's status is that of its last payment, and of what was refunded of it."""
+    return query(
+        examined="transaction",
+        violations="""
+            SELECT concat('transaction ', t.id, ' is ', t.status, ', its payment ', coalesce(p.state, 'not there'), ', captured ',
+                          t.amount_captured_minor, ', refunded ', t.amount_refunded_minor)
+            FROM transaction t LEFT JOIN LATERAL (
+                SELECT state FROM payment WHERE transaction_id = t.id ORDER BY attempt DESC LIMIT 1
+            ) p ON true
+            WHERE t.status IS DISTINCT FROM CASE p.state
+                WHEN 'CREATED' THEN 'PENDING' WHEN 'PROCESSING' THEN 'PROCESSING' WHEN 'CONFLICTED' THEN 'PROCESSING'
+                WHEN 'AUTHORIZED' THEN 'AUTHORIZED' WHEN 'DECLINED' THEN 'FAILED' WHEN 'EXPIRED' THEN 'EXPIRED'
+                WHEN 'CANCELLED' THEN 'CANCELLED'
+                WHEN 'CAPTURED' THEN CASE t.amount_refunded_minor
+                    WHEN 0 THEN 'COMPLETED' WHEN t.amount_captured_minor THEN 'REFUNDED' ELSE 'PARTIALLY_REFUNDED' END
+                END""",
+    )
+
+
+@check
+def payments_agree_with_their_operations(asked: Asked) -> Found:
+    """A payment's state follows from how its operations ended."""
+    return query(
+        examined="payment",
+        violations="""
+            SELECT concat('payment ', p.id, ' is ', p.state, ', its operations: ', coalesce(o.story, 'none'))
+            FROM payment p LEFT JOIN LATERAL (
+                SELECT string_agg(kind || ' ' || state, ', ' ORDER BY created_at, id) AS story,
+                       bool_or(kind IN ('SALE', 'CAPTURE') AND state = 'SUCCEEDED') AS took,
+                       bool_or(kind = 'AUTHORIZE' AND state = 'SUCCEEDED') AS held,
+                       bool_or(kind = 'VOID' AND state = 'SUCCEEDED') AS released,
+                       bool_or(kind <> 'REFUND' AND state = 'CONFLICTED') AS conflicted,
+                       bool_or(kind IN ('SALE', 'AUTHORIZE') AND state = 'DECLINED') AS declined,
+                       bool_or(kind IN ('SALE', 'AUTHORIZE') AND state = 'EXPIRED') AS expired,
+                       bool_or(kind IN ('SALE', 'AUTHORIZE') AND NOT state = ANY(%(ended)s)) AS waiting
+                FROM operation WHERE payment_id = p.id
+            ) o ON true
+            WHERE NOT coalesce(CASE p.state
+                WHEN 'CREATED' THEN o.waiting WHEN 'PROCESSING' THEN o.waiting WHEN 'AUTHORIZED' THEN o.held AND NOT o.took
+                WHEN 'CAPTURED' THEN o.took WHEN 'CANCELLED' THEN o.released WHEN 'CONFLICTED' THEN o.conflicted
+                WHEN 'DECLINED' THEN o.declined WHEN 'EXPIRED' THEN o.expired END, false)""",
+        ended=_ENDED,
+    )
+
+
+@check
+def refunds_agree_with_their_operations(asked: Asked) -> Found:
+    """A refund has one operation of the same amount, and ended as that did."""
+    return query(
+        examined="refund",
+        violations="""
+            SELECT concat('refund ', r.id, ' of ', r.amount_minor, ' is ', r.state, ', its operation ',
+                          coalesce(o.state || ' of ' || o.amount_minor, 'not there'))
+            FROM refund r LEFT JOIN operation o ON o.refund_id = r.id
+            WHERE o.id IS NULL OR (o.kind, o.amount_minor, o.currency) <> ('REFUND', r.amount_minor, r.currency)
+                OR r.state <> CASE o.state WHEN 'SUCCEEDED' THEN 'SUCCEEDED' WHEN 'CONFLICTED' THEN 'CONFLICTED'
+                                           WHEN 'DECLINED' THEN 'FAILED' WHEN 'EXPIRED' THEN 'FAILED' ELSE 'PENDING' END""",
+    )
+
+
+@check
+def open_operations_are_due(asked: Asked) -> Found:
+    """Every operation whose outcome is open has a time at which somebody looks at it next."""
+    return query(
+        examined="operation WHERE NOT state = ANY(%(ended)s)",
+        violations="""
+            SELECT concat('operation ', id, ' is ', state, ' and nobody will look at it')
+            FROM operation WHERE NOT state = ANY(%(ended)s) AND due_at IS NULL""",
+        ended=_ENDED,
+    )
+
+
+@check
+def ended_operations_are_not_due(asked: Asked) -> Found:
+    """No operation that has ended is looked at again, and each has the time of its end."""
+    return query(
+        examined="operation WHERE state = ANY(%(ended)s)",
+        violations="""
+            SELECT concat('operation ', id, ' is ', state, ', due at ', coalesce(due_at::text, 'no time'), ', ended at ',
+                          coalesce(ended_at::text, 'no time'))
+            FROM operation WHERE state = ANY(%(ended)s) AND (due_at IS NOT NULL OR ended_at IS NULL)""",
+        ended=_ENDED,
+    )

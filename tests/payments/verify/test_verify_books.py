@@ -1,0 +1,319 @@
+"""The books of a business-like day are right; every violation that is planted is found by the checks that should find it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from common.books import Asked, all_checks, verify
+from common.changes import Actor
+from common.ids import new_id
+from common.models import Fact
+from common.money import Money
+from merchants.models import ProviderAccount
+from notifications.models import WebhookEndpoint
+from payments.models import Operation, Transaction
+from payments.providers.base import Outcome
+from payments.services.captures import capture_request, void_request
+from payments.services.refunds import refund_request
+from tests.factories import NOW, ProviderAccountFactory, captured_transaction, new_transaction, sale_of, settle
+from tests.reconciliation.given import imported, listed, reconciled
+
+pytestmark = pytest.mark.django_db
+ACTOR = Actor("merchant:test")
+SOON = Asked(now=NOW + timedelta(minutes=1))
+
+
+@dataclass(frozen=True)
+class Day:
+    """The rows of the day that the violations are planted in."""
+
+    banks: ProviderAccount
+    paid: Transaction
+    refunded: Transaction
+    declined: Transaction
+    conflicted: Transaction
+
+
+@pytest.fixture
+def day() -> Day:
+    """Every way a payment can go, in two currencies and both modes."""
+    fees = {"fee_basis_points": 150, "fee_fixed_minor": 20}
+    banks, live = ProviderAccountFactory(**fees), ProviderAccountFactory(live=True)
+    cards = ProviderAccountFactory(provider="migs", account_key="CARDS", mode="authorise", **fees)
+    paid, refunded, conflicted = (
+        captured_transaction(banks),
+        captured_transaction(banks),
+        new_transaction(banks).transaction,
+    )
+    captured_transaction(live)
+    refund(refunded, 2_500, Outcome.SUCCEEDED)
+    refund(refunded, 7_500, Outcome.SUCCEEDED)
+    partly = captured_transaction(banks, amount=Money(33_333, "MYR"))
+    refund(partly, 1, Outcome.SUCCEEDED)
+    refund(partly, 2, Outcome.DECLINED)
+    refund(partly, 3, Outcome.SUCCEEDED, amount=Money(4, "MYR"))
+    refund(partly, 5, Outcome.UNKNOWN)
+    declined, pending, expired = (new_transaction(banks).transaction for _ in range(3))
+    settle(sale_of(declined), Outcome.DECLINED)
+    settle(sale_of(pending), Outcome.PENDING)
+    settle(sale_of(conflicted), amount=Money(11_000, "MYR"))
+    settle(sale_of(expired), Outcome.NOT_FOUND, now=NOW + timedelta(hours=1))
+    settle(sale_of(expired), now=NOW + timedelta(hours=2))
+    held = [new_transaction(cards, amount=Money(5_000, "USD"), manual_capture=True).transaction for _ in range(4)]
+    for transaction in held:
+        settle(sale_of(transaction))
+    capture_request(transaction_id=held[0].pk, amount=Money(4_000, "USD"), actor=ACTOR, now=NOW)
+    follow_up(held[0], Outcome.SUCCEEDED)
+    capture_request(transaction_id=held[1].pk, amount=None, actor=ACTOR, now=NOW)
+    follow_up(held[1], Outcome.SUCCEEDED, amount=Money(5_001, "USD"))
+    void_request(transaction_id=held[2].pk, actor=ACTOR, now=NOW)
+    follow_up(held[2], Outcome.SUCCEEDED)
+    imported(banks, [listed(sale_of(paid), provider_reference="F1")])
+    reconciled(banks)
+    paid.refresh_from_db()
+    return Day(banks, paid, refunded, declined, conflicted)
+
+
+def refund(transaction: Transaction, minor: int, outcome: Outcome, **said: object) -> None:
+    refund_request(
+        transaction_id=transaction.pk, amount=Money(minor, transaction.currency), reason="r", actor=ACTOR, now=NOW
+    )
+    follow_up(transaction, outcome, **said)
+
+
+def follow_up(transaction: Transaction, outcome: Outcome, **said: object) -> None:
+    """Let the provider answer the operation that was queued last."""
+    operation = Operation.objects.get(payment__transaction=transaction, state="QUEUED")
+    Operation.objects.filter(pk=operation.pk).update(state="SENT", sent_at=NOW)
+    settle(operation, outcome, **said)
+
+
+def wrong(asked: Asked = SOON) -> dict[str, list[str]]:
+    """Name of each check that fails, and what it says."""
+    return {check.name: list(found.violations) for check, found in verify(asked) if found.violations}
+
+
+def test_a_business_like_day_is_right(day: Day) -> None:
+    assert wrong() == {}
+
+    examined = {check.name: found.examined for check, found in verify(SOON)}
+    assert [name for name, count in examined.items() if count == 0] == ["published_facts_have_their_deliveries"]
+    assert examined["journal_entries_balance"] == 12
+
+
+def test_an_empty_installation_is_right() -> None:
+    assert wrong() == {}
+
+
+@contextmanager
+def rules_lifted(*tables: str) -> Iterator[None]:
+    """As the tables' owner: no triggers of ours, until the violation is planted."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for table in tables:
+            cursor.execute(f'ALTER TABLE "{table}" DISABLE TRIGGER USER')
+        yield
+        for table in tables:
+            cursor.execute("SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND NOT tgisinternal", [table])
+            for (name,) in cursor.fetchall():
+                cursor.execute(f'ALTER TABLE "{table}" ENABLE ALWAYS TRIGGER {name}')
+
+
+def plant(*statements: str, drop: tuple[str, str] | None = None) -> Callable[[Day], None]:
+    """SQL that spoils the books; `{paid}` and the other names of Day stand for ids. `drop`: (table, constraint) in its way."""
+
+    def spoil(day: Day) -> None:
+        ids = {name: getattr(day, name).pk for name in ("banks", "paid", "refunded", "declined", "conflicted")}
+        tables = (
+            "transaction", "payment", "operation", "refund", "journal_entry", "posting", "audit_record", "statement_line",
+            "reconciliation_match",
+        )  # fmt: skip
+        with rules_lifted(*tables), connection.cursor() as cursor:
+            if drop:
+                cursor.execute(f"ALTER TABLE {drop[0]} DROP CONSTRAINT {drop[1]}")
+            for statement in statements:
+                cursor.execute(statement.format(**ids))
+                assert cursor.rowcount > 0
+
+    return spoil
+
+
+SALE = "SELECT o.id FROM operation o JOIN payment p ON p.id = o.payment_id WHERE p.transaction_id = '{paid}'"
+ENTRY = "SELECT id FROM journal_entry WHERE transaction_id = '{paid}'"
+LAST = "(SELECT max({0}) FROM {1} WHERE subject_id = '{{paid}}')"
+NESTED = ("transaction", "transaction_refunded_within_captured_within_authorized")
+
+# Name of the check -> how to break its rule, and which other checks must see the same thing.
+VIOLATIONS: dict[str, tuple[Callable[[Day], None], set[str]]] = {
+    "journal_entries_balance": (
+        plant(f"UPDATE posting SET amount_minor = amount_minor + 1 WHERE amount_minor = -170 AND entry_id IN ({ENTRY})"),
+        {"the_ledger_sums_to_zero"},
+    ),
+    "the_ledger_sums_to_zero": (
+        plant("UPDATE ledger_account SET live = true WHERE code = 'fee_income:house:test:MYR'"),
+        set(),
+    ),
+    "postings_are_in_their_account_s_currency": (
+        plant("UPDATE ledger_account SET currency = 'USD' WHERE code = 'fee_income:house:test:MYR'"),
+        set(),
+    ),
+    "entries_have_their_fact": (
+        plant(f"UPDATE journal_entry SET fact_name = 'payment.voided' WHERE id IN ({ENTRY})"),
+        set(),
+    ),
+    "facts_are_booked": (
+        plant(
+            f"UPDATE posting SET amount_minor = amount_minor + sign(amount_minor) WHERE abs(amount_minor) = 10000 AND entry_id IN ({ENTRY})"
+        ),
+        {"merchants_are_owed_what_was_captured"},
+    ),
+    "merchants_are_owed_what_was_captured": (
+        plant("UPDATE payment SET fee_minor = fee_minor + 1 WHERE transaction_id = '{paid}'"),
+        set(),
+    ),
+    "suspense_is_what_is_under_review": (
+        plant(
+            "UPDATE review_item SET resolved_at = now() WHERE payment_id = (SELECT id FROM payment WHERE transaction_id = '{conflicted}')"
+        ),
+        set(),
+    ),
+    "amounts_are_nested": (
+        plant("UPDATE transaction SET amount_authorized_minor = amount_minor + 1 WHERE id = '{paid}'", drop=NESTED),
+        set(),
+    ),
+    "captured_is_what_operations_took": (
+        plant("UPDATE transaction SET amount_minor = 20000, amount_authorized_minor = 20000, amount_captured_minor = 20000 WHERE id = '{paid}'"),
+        {"merchants_are_owed_what_was_captured"},
+    ),
+    "refunded_is_what_refunds_gave_back": (
+        plant("UPDATE transaction SET amount_refunded_minor = 9999 WHERE id = '{refunded}'"),
+        {"merchants_are_owed_what_was_captured", "status_agrees_with_the_payment"},
+    ),
+    "reserved_is_what_open_refunds_ask_for": (
+        plant("UPDATE transaction SET amount_refund_pending_minor = 1 WHERE id = '{paid}'"),
+        set(),
+    ),
+    "status_agrees_with_the_payment": (
+        plant("UPDATE payment SET state = 'CANCELLED' WHERE transaction_id = '{declined}'"),
+        {"payments_agree_with_their_operations"},
+    ),
+    "payments_agree_with_their_operations": (
+        plant(
+            "UPDATE operation SET state = 'EXPIRED' WHERE payment_id = (SELECT id FROM payment WHERE transaction_id = '{declined}')"
+        ),
+        set(),
+    ),
+    "refunds_agree_with_their_operations": (
+        plant("UPDATE operation SET state = 'DECLINED' WHERE refund_id = (SELECT id FROM refund WHERE amount_minor = 7500)"),
+        set(),
+    ),
+    "open_operations_are_due": (
+        plant("UPDATE operation SET due_at = NULL WHERE state = 'PENDING'", drop=("operation", "operation_open_is_due")),
+        set(),
+    ),
+    "ended_operations_are_not_due": (
+        plant(f"UPDATE operation SET due_at = now() WHERE id IN ({SALE})"),
+        set(),
+    ),
+    "every_version_has_its_fact": (
+        plant("DELETE FROM fact WHERE subject_id = '{declined}' AND sequence = 1"),
+        set(),
+    ),
+    "every_version_has_its_audit_record": (
+        plant("DELETE FROM audit_record WHERE subject_id = '{declined}' AND version = 1"),
+        set(),
+    ),
+    "facts_and_audit_records_tell_the_same": (
+        plant("UPDATE audit_record SET action = 'payment.expired' WHERE subject_id = '{declined}' AND version = 2"),
+        set(),
+    ),
+    "only_listed_moves_were_made": (
+        plant(
+            """UPDATE audit_record SET changes = jsonb_set(changes, '{{status,0}}', '"REFUNDED"')
+               WHERE subject_id = '{declined}' AND version = 2"""
+        ),
+        set(),
+    ),
+    "the_recorded_status_is_the_present_one": (
+        plant("UPDATE transaction SET status = 'EXPIRED' WHERE id = '{declined}'"),
+        {"status_agrees_with_the_payment"},
+    ),
+    "facts_are_published": (
+        plant("UPDATE fact SET created_at = created_at - interval '16 minutes' WHERE subject_id = '{declined}' AND sequence = 1"),
+        set(),
+    ),
+    "history_is_protected": (lambda day: switch_off("posting", "posting_append_only"), set()),
+    "published_facts_have_their_deliveries": (lambda day: unheard(day), set()),
+    "statements_have_their_lines": (
+        plant("UPDATE statement SET new_line_count = 2, line_count = 2"),
+        set(),
+    ),
+    "matches_agree": (
+        plant("UPDATE statement_line SET amount_minor = 9999, net_minor = 9949"),
+        set(),
+    ),
+}  # fmt: skip
+
+
+def switch_off(table: str, trigger: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
+
+
+def unheard(day: Day) -> None:
+    """An endpoint that listens, and a published fact that it never got."""
+    WebhookEndpoint.objects.create(
+        id=new_id("whe"),
+        merchant=day.banks.merchant,
+        live=False,
+        url="https://shop.example/hook",
+        event_types=["transaction.failed"],
+        created_at=NOW - timedelta(days=1),
+        updated_at=NOW - timedelta(days=1),
+    )
+    Fact.objects.filter(merchant_id=day.banks.merchant_id).update(published_at=NOW)
+
+
+def test_every_check_has_a_violation_that_proves_it() -> None:
+    assert {check.name for check in all_checks()} == set(VIOLATIONS)
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_a_planted_violation_is_found(day: Day, name: str) -> None:
+    spoil, others = VIOLATIONS[name]
+
+    spoil(day)
+
+    assert set(wrong()) == {name} | others
+
+
+def test_the_command_names_the_first_violation_and_exits_with_1(day: Day) -> None:
+    out = io.StringIO()
+    Fact.objects.update(published_at=NOW)
+    call_command("verify_books", stdout=out)
+    assert out.getvalue().endswith(f"The books are right: {len(VIOLATIONS)} checks.\n")
+
+    plant("UPDATE transaction SET status = 'EXPIRED' WHERE id = '{declined}'")(day)
+
+    with pytest.raises(CommandError) as error:
+        call_command("verify_books", stdout=out)
+    assert error.value.returncode == 1
+    assert str(error.value) == (
+        "The books are wrong. the_recorded_status_is_the_present_one: "
+        f"transaction {day.declined.pk} is EXPIRED, the last audit record made it FAILED"
+    )
+    assert f"also status_agrees_with_the_payment: transaction {day.declined.pk} is EXPIRED" in out.getvalue()
+
+
+def test_the_time_a_fact_may_wait_is_the_caller_s(day: Day) -> None:
+    assert set(wrong(Asked(now=NOW + timedelta(hours=3)))) == {"facts_are_published"}
+    assert wrong(Asked(now=NOW + timedelta(hours=3), unpublished_for=timedelta(hours=4))) == {}
