@@ -6,12 +6,12 @@ import hmac
 from collections.abc import Callable
 from datetime import timedelta
 
-import prometheus_client
 import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from django_prometheus.exports import ExportToDjangoView
 
 from common.models import Fact
 
@@ -82,4 +82,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
     given = request.META.get("HTTP_AUTHORIZATION", "")
     if settings.METRICS_TOKEN and not hmac.compare_digest(given.encode(), wanted.encode()):
         return HttpResponse("Unauthorized\n", status=401, content_type="text/plain")
-    return HttpResponse(prometheus_client.generate_latest(), content_type=prometheus_client.CONTENT_TYPE_LATEST)
+    answer: HttpResponse = ExportToDjangoView(request)  # gathers all processes when PROMETHEUS_MULTIPROC_DIR is set
+    return answer

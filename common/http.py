@@ -1,28 +1,44 @@
-"""Middleware: request ids for everything, and the page middlewares (sessions, CSRF, ...) only for pages that people use."""
+"""Middleware: request ids, one log line and one count for everything, and the page middlewares (sessions, CSRF, ...) only for pages that people use."""
 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 import structlog
 from django.conf import settings
+from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
+from prometheus_client import Histogram
 
 from common.ids import new_id
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+log = structlog.get_logger(__name__)
+REQUEST_SECONDS = Histogram(
+    "counterfoil_http_request_seconds",
+    "Requests by route; the count is the number of requests.",
+    ["method", "route", "status"],
+    buckets=(0.01, 0.05, 0.1, 0.5, 2.0, 10.0),
+)
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+_QUIET = {"healthz", "readyz", "metrics"}  # asked every few seconds by machines
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
 class RequestIdMiddleware:
-    """`request.request_id`: the caller's X-Request-Id if it is sane, else ours. In every log line and on every response."""
+    """`request.request_id`: the caller's X-Request-Id if it is sane, else ours; on every log line and response.
+
+    Also logs and counts each request once, by its route and never by its path or query, which may hold tokens.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        began = time.perf_counter()
         given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if _SANE.fullmatch(given) else new_id("req")
         request.request_id = request_id  # type: ignore[attr-defined]
@@ -30,6 +46,12 @@ class RequestIdMiddleware:
         structlog.contextvars.bind_contextvars(request_id=request_id)
         response = self.get_response(request)
         response["X-Request-Id"] = request_id
+        seconds = time.perf_counter() - began
+        route = request.resolver_match.route if request.resolver_match else "(none)"
+        method = request.method if request.method in _METHODS else "(other)"
+        REQUEST_SECONDS.labels(method, route, response.status_code).observe(seconds)
+        if route not in _QUIET:
+            log.info("http.request", method=method, route=route, status=response.status_code, seconds=round(seconds, 4))
         return response
 
 
@@ -39,12 +61,12 @@ class PagesOnlyMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
         pages: GetResponse = get_response
-        self._view_middleware = []
+        self._view_middleware: list[Callable[..., HttpResponse | None]] = []
         for name in reversed(settings.PAGE_MIDDLEWARE):
             middleware = import_string(name)(pages)
             if hasattr(middleware, "process_view"):
                 self._view_middleware.insert(0, middleware.process_view)
-            pages = middleware
+            pages = convert_exception_to_response(middleware)
         self._pages = pages
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -57,7 +79,7 @@ class PagesOnlyMiddleware:
         if not getattr(request, "_is_page", False):
             return None
         for process in self._view_middleware:
-            response: HttpResponse | None = process(request, view, args, kwargs)
+            response = process(request, view, args, kwargs)
             if response is not None:
                 return response
         return None

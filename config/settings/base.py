@@ -35,6 +35,7 @@ INSTALLED_APPS = [
     "axes",
     "csp",
     "django_prometheus",
+    "django_structlog",
     "common",
     "merchants",
     "payments",
@@ -144,6 +145,8 @@ CELERY_TIMEZONE = "Asia/Kuala_Lumpur"  # the zone in which config/schedule.py na
 CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celerybeat-schedule")
 
+DJANGO_STRUCTLOG_CELERY_ENABLED = True  # a task logs the request id of the request that asked for it
+
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -216,6 +219,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"},
 }
 LOGIN_URL = "/admin/login/"
+LOGIN_REDIRECT_URL = "/admin/"
 
 # Counterfoil's own.
 PUBLIC_BASE_URL = env.PUBLIC_URL
@@ -228,4 +232,12 @@ AUDIT_ANCHOR_FILE = env.AUDIT_ANCHOR_FILE
 PAYMENT_EXPIRES_MINUTES = 30
 PAYER_LOOK_UP_SECONDS = (15, 30, 60, 120, 300)
 PROVIDER_TIMEOUT_SECONDS = (3.0, 30.0)
+
+# How long a claim is respected before its owner counts as dead, and when what is open is looked at again. Fault tests shorten them.
+OPERATION_LEASE_SECONDS = 90  # longer than any provider call may take
+SWEEP_LEASE_SECONDS = 120  # longer than one look at one row
+DELIVERY_LEASE_SECONDS = 90  # longer than a lane of the webhook sender may run
+UNKNOWN_LOOK_UP_SECONDS = (5, 30, 120, 300, 900, 3600)
+NOT_FOUND_SECONDS = 15 * 60  # how long a provider may take to book what it has received
+EVENT_RETRY_SECONDS = 30  # the sweep's turn, if the request that stored a provider's message did not get to act
 WEBHOOK_ALLOWED_TARGETS: list[str] = []  # "host:port-port" that the SSRF guard lets through; empty outside the demo

@@ -17,7 +17,7 @@ from payments.providers.forms import parse
 
 DATA = Path(__file__).parents[1] / "data"
 AT = datetime(2025, 10, 7, 16, 30, 5, tzinfo=UTC)  # already 8 October in Kuala Lumpur
-MIGS_SECRET = "00112233445566778899AABBCCDDEEFF"  # a published pattern, nobody's key
+MIGS_SECRET = "00112233445566778899AABBCCDDEEFF"  # not a secret: a published pattern
 
 
 @cache
