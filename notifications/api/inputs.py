@@ -72,7 +72,8 @@ def read_filter(query: QueryDict) -> DeliveryFilter:
     """The filters of a query string. Raises InvalidRequest."""
     errors: dict[str, list[str]] = {}
     values: dict[str, Any] = {}
-    for name, text in query.items():
+    for name in query:
+        text = str(query[name])
         if name in _PAGING:
             continue
         if name not in _FILTERS:

@@ -76,12 +76,12 @@ class DeliveryDetail(Delivery):
 
 
 class EndpointPage(serializers.Serializer[Any]):
-    data = Endpoint(many=True)
+    data = Endpoint(many=True)  # type: ignore[assignment]  # a field named like the attribute
     nextCursor = serializers.CharField(allow_null=True)
 
 
 class DeliveryPage(serializers.Serializer[Any]):
-    data = Delivery(many=True)
+    data = Delivery(many=True)  # type: ignore[assignment]  # as above
     nextCursor = serializers.CharField(allow_null=True)
 
 

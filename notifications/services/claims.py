@@ -12,12 +12,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection
 
 from notifications.channels.webhook.send import Outcome
 
-LEASE = timedelta(seconds=90)  # longer than a lane may run (deliver.py): a claim older than this is dead
 _LOCK = 0x77686F6F6B  # any constant: names the sender's advisory lock
+
+
+def lease_end(now: datetime) -> datetime:
+    """When a claim that is made now lapses: its sender is dead then."""
+    return now + timedelta(seconds=settings.DELIVERY_LEASE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +76,7 @@ def anything_due(*, now: datetime) -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def bury_undeliverable(*, now: datetime) -> int:
+def bury_undeliverable(*, now: datetime) -> None:
     """Give up what is due at endpoints that are deactivated. Before it is due, an endpoint may come back and get it."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -81,7 +86,6 @@ def bury_undeliverable(*, now: datetime) -> int:
             """,
             [now],
         )
-        return cursor.rowcount
 
 
 def claim(
@@ -116,7 +120,7 @@ def claim(
             {
                 "name": name,
                 "now": now,
-                "lease": now + LEASE,
+                "lease": lease_end(now),
                 "endpoints": endpoints,
                 "failing": failing,
                 "ids": list(rows),
@@ -124,7 +128,10 @@ def claim(
                 "rows_else": rows_else,
             },
         )
-        return [Claimed(*row[:4], bytes(row[4])) for row in cursor.fetchall()]
+        return [
+            Claimed(pk, endpoint_id, event_id, attempts, bytes(body))
+            for pk, endpoint_id, event_id, attempts, body in cursor.fetchall()
+        ]
 
 
 def release(*, name: str, deliveries: Sequence[Claimed], now: datetime) -> None:

@@ -165,7 +165,7 @@ def test_a_fact_that_cannot_be_rendered_blocks_nobody_and_is_noticed() -> None:
 
 @pytest.mark.parametrize(("point", "left"), [("relay.dispatched", 1), ("relay.committed", 0)])
 def test_a_relay_that_is_killed_leaves_both_or_neither(
-    point: str, left: int, process_environment: dict[str, str]
+    point: str, left: int, process_environment: dict[str, str], app_role_url: str
 ) -> None:
     to, _ = endpoint()
     relay_outbox(now=NOW)
@@ -173,7 +173,9 @@ def test_a_relay_that_is_killed_leaves_both_or_neither(
     code = "import django; django.setup(); from notifications.tasks import relay_outbox; relay_outbox()"
 
     killed = subprocess.run(
-        [sys.executable, "-c", code], env=process_environment | {"COUNTERFOIL_CRASHPOINT": point}, timeout=60
+        [sys.executable, "-c", code],
+        env=process_environment | {"DATABASE_URL": app_role_url, "COUNTERFOIL_CRASHPOINT": point},
+        timeout=60,
     )
 
     assert killed.returncode == 137

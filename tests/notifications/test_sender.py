@@ -12,7 +12,7 @@ from django.db import connection
 
 from common.models import AuditRecord, Fact
 from notifications.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
-from notifications.services.claims import LEASE, only_sender
+from notifications.services.claims import lease_end, only_sender
 from notifications.services.deliver import deliver_due
 from notifications.services.dispatch import relay_outbox
 from notifications.services.endpoints import endpoint_disable, endpoint_update
@@ -117,12 +117,14 @@ def test_at_most_four_at_once_at_one_endpoint() -> None:
     assert (sum(sent), len(shop.requests)) == (200, 200)
 
 
-def test_killed_after_the_reply_it_is_sent_again_with_the_same_id(process_environment: dict[str, str]) -> None:
+def test_killed_after_the_reply_it_is_sent_again_with_the_same_id(
+    process_environment: dict[str, str], app_role_url: str
+) -> None:
     with receiver() as shop:
         sent = delivery(endpoint(shop.url)[0])
         killed = subprocess.run(
             [sys.executable, "-c", SENDER],
-            env=process_environment | {"COUNTERFOIL_CRASHPOINT": "delivery.sent"},
+            env=process_environment | {"DATABASE_URL": app_role_url, "COUNTERFOIL_CRASHPOINT": "delivery.sent"},
             timeout=60,
         )
         assert killed.returncode == 137
@@ -157,7 +159,7 @@ def test_a_sender_whose_claim_lapsed_does_not_overwrite_its_successor() -> None:
 
         sent.refresh_from_db()
         assert (sent.state, sent.attempts, sent.claim) == ("PENDING", 0, "snd_successor")
-        assert sent.due_at == NOW + LEASE
+        assert sent.due_at == lease_end(NOW)
         assert sent.tries.get().status == 500  # what happened is on record all the same
 
 
