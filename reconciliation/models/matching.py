@@ -7,7 +7,7 @@ the same time. Nothing here changes money.
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Q
 
 from common.fields import id_field
 from payments.models import Operation
@@ -128,7 +128,7 @@ class Break(models.Model):
             models.CheckConstraint(condition=Q(kind__in=BreakKind.values), name="reconciliation_break_kind_known"),
             models.CheckConstraint(
                 condition=Q(resolved_at=None, resolved_by_run=None)
-                | Q(resolved_at__gte=F("first_seen_at"), resolved_by_run__isnull=False),
+                | Q(resolved_at__isnull=False, resolved_by_run__isnull=False),
                 name="reconciliation_break_resolved_by_a_run",
             ),
         ]

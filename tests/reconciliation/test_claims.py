@@ -56,7 +56,16 @@ def test_the_database_refuses_a_second_claim(side: str) -> None:
 
 STATES = st.sampled_from(["SUCCEEDED", "CONFLICTED", "PENDING", "DECLINED", "EXPIRED"])
 HOW_LISTED = st.sampled_from(
-    ["as asked", "left out", "twice", "other amount", "other fee", "as a refund", "without our reference", "after the cut-off"]
+    [
+        "as asked",
+        "left out",
+        "twice",
+        "other amount",
+        "other fee",
+        "as a refund",
+        "without our reference",
+        "after the cut-off",
+    ]
 )
 DAYS = st.lists(st.tuples(STATES, HOW_LISTED, st.booleans()), max_size=8)
 
@@ -83,7 +92,10 @@ def made(account: ProviderAccount, state: str, how: str) -> Operation:
     ended = state != "PENDING"
     at = NOW + timedelta(hours=11, minutes=55) if how == "after the cut-off" else NOW
     Operation.objects.filter(pk=sale.pk).update(
-        state=state, ended_at=at if ended else None, due_at=None if ended else at, provider_reference=f"P{sale.reference}"
+        state=state,
+        ended_at=at if ended else None,
+        due_at=None if ended else at,
+        provider_reference=f"P{sale.reference}",
     )
     sale.refresh_from_db()
     return sale
