@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +30,7 @@ class Command(BaseCommand):
     help = __doc__
 
     def handle(self, *args: Any, **options: Any) -> None:
+        logging.getLogger().setLevel(logging.WARNING)  # the console shows the day, not this process's log
         self.console = Console(file=cast(IO[str], self.stdout))
         demo = json.loads(demo_file().read_text())
         urls = {"base_url": demo["base_url"], "sandbox_url": demo["sandbox_url"]}
@@ -148,14 +150,7 @@ class Command(BaseCommand):
                 self.console.print(f"  {found}")
 
     def _close(self, demo: dict[str, Any]) -> None:
-        base_url, merchant = demo["base_url"], demo["merchants"][0]
-        operator = demo["operators"][0]
-        curl = f"curl -s -H 'X-API-Key: {merchant['api_key']}' '{base_url}/api/v1/transactions?limit=1'"
-        ready = requests.get(f"{base_url}/readyz", timeout=10).json()["status"]
-        self.stdout.write(
-            f"\nThe day is over ({ready}). Look around:\n"
-            f"  console   {base_url}/admin/   as {operator['username']} / {operator['password']}\n"
-            f"  API docs  {base_url}/api/docs/\n"
-            f"  books     {demo['sandbox_url']}/_books/fpx\n"
-            f"  try       {curl}\n"
+        ready = requests.get(f"{demo['base_url']}/readyz", timeout=10).json()["status"]
+        self.console.print(
+            f"The day is over; the system is {ready}. The providers' books: {demo['sandbox_url']}/_books/fpx"
         )
