@@ -1,4 +1,4 @@
-"""Never answering: the request is carried out, the caller waits, and then the connection breaks without a single byte."""
+"""Never answering: the request is carried out, the caller waits, and then the connection breaks off."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def silence() -> HttpResponseBase:
             time.sleep(settings.SILENCE_SECONDS)
         finally:
             _places.release()
-    # A body that ends before the announced length: the server closes the connection before it has sent anything.
+    # A body that ends before its announced length makes the server close the connection.
     return StreamingHttpResponse([b""], headers={"Content-Length": "1"})
