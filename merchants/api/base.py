@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 import orjson
 from django.db import IntegrityError
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from rest_framework.request import Request
@@ -35,6 +35,7 @@ from common.errors import (
     CounterfoilError,
     IdempotencyKeyRequired,
     InvalidRequest,
+    NotFound,
     RateLimitExceeded,
     RequestInProgress,
     Unauthorized,
@@ -67,7 +68,8 @@ class MerchantRequest(Request):
     def json(self) -> dict[str, Any]:
         """The body, strictly read. Raises InvalidRequest, CardDataNotAllowed, PayloadTooLarge, UnsupportedMediaType."""
         body = read_body(self._request)
-        require_json(self._request)
+        if body:
+            require_json(self._request)
         return parse_json(body)
 
 
@@ -95,9 +97,7 @@ class MerchantView(APIView):
         self._authenticate(request)
         self.check_permissions(request)
         request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
-        for name, values in request._request.GET.lists():
-            if len(values) > 1:
-                raise InvalidRequest(f"{name[:60]} is given more than once.", fields={name[:60]: ["Give it once."]})
+        _check_address(request._request.GET, kwargs)
         if self.idempotent and request.method == "POST":
             request.idempotency = self._idempotency_key(request)
 
@@ -172,6 +172,20 @@ class MerchantView(APIView):
                 response[name] = value
         response["Cache-Control"] = "no-store"
         return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[type-var]
+
+
+def _check_address(query: QueryDict, path: Mapping[str, str]) -> None:
+    """No route has to think of parameters given twice, nor of characters that no id and no filter has (NUL above all)."""
+    if not all(value.isascii() and value.isprintable() for value in path.values()):
+        raise NotFound("There is no such thing.")
+    errors = {}
+    for name, values in query.lists():
+        if len(values) > 1:
+            errors[name[:60]] = ["Give it once."]
+        elif not (name + values[0]).isprintable():
+            errors[name[:60]] = ["Send printable text."]
+    if errors:
+        raise InvalidRequest(f"Not right: {', '.join(sorted(errors))}.", fields=errors)
 
 
 def require_key(request: MerchantRequest, *, natural_key: str | None = None) -> None:

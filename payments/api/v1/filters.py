@@ -76,9 +76,8 @@ def filtered(rows: QuerySet[Transaction], query: QueryDict, request: Any) -> Que
     errors = {name[:60]: ["There is no such filter."] for name in unknown}
     found = TransactionFilter(query, queryset=rows, request=request)
     errors |= {name: [str(sentence) for sentence in sentences] for name, sentences in found.form.errors.items()}
-    spoiled = {name: ["Send printable text."] for name in asked if not query[name].isprintable()}
-    if errors | spoiled:
-        raise InvalidRequest(f"Not right: {', '.join(sorted(errors | spoiled))}.", fields=errors | spoiled)
+    if errors:
+        raise InvalidRequest(f"Not right: {', '.join(sorted(errors))}.", fields=errors)
     first, last = (found.form.cleaned_data[name] for name in ("createdFrom", "createdTo"))
     if first and last and first > last:
         raise InvalidRequest("Not right: createdFrom.", fields={"createdFrom": ["It is after createdTo."]})

@@ -24,7 +24,7 @@ from payments.services.transactions import NewTransaction
 AUTOMATIC, MANUAL = "automatic", "manual"
 _BANK_CODE = re.compile(r"[A-Za-z0-9_]{1,20}")
 _PHONE = re.compile(r"\+?[0-9 ()-]{3,30}")
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def read_new_transaction(body: dict[str, Any], caller: Caller) -> NewTransaction:
@@ -132,7 +132,7 @@ def _return_url(fields: Fields) -> str:
     try:
         parts = urlsplit(url)
         fine = bool(parts.hostname) and parts.port != 0 and "@" not in parts.netloc and "\\" not in url
-        local = settings.PUBLIC_BASE_URL.startswith("http://") and parts.netloc.startswith(_LOOPBACK)
+        local = settings.PUBLIC_BASE_URL.startswith("http://") and parts.hostname in _LOOPBACK
     except ValueError:
         fine = local = False
         parts = urlsplit("")
