@@ -84,7 +84,7 @@ def _conclude(held: Held, result: ProviderResult, now: datetime) -> Result | Non
             return Result.EXPIRED if over else None
         case Outcome.NOT_FOUND:
             sent_at = operation.sent_at or operation.created_at
-            gone = now >= sent_at + schedule.NOT_FOUND_WINDOW and operation.look_ups >= 3
+            gone = schedule.never_arrived(sent_at=sent_at, look_ups=operation.look_ups, now=now)
             return Result.DECLINED if gone else None
         case _:
             return None

@@ -25,7 +25,7 @@ from payments.ledger.recipes import (
 )
 from payments.models import Operation, Payment, Refund, ReviewItem, Transaction
 from payments.models.review import ReviewKind
-from payments.providers.base import Kind, ProviderResult
+from payments.providers.base import FailureCode, Kind, ProviderResult
 from payments.services.payloads import transaction_payload
 from payments.states import Move, PaymentState, RefundState, Result, TransactionStatus
 
@@ -74,7 +74,7 @@ def end_refund(rows: Rows, refund: Refund, conclusion: Result, result: ProviderR
     refund.state = state
     failed = state is not RefundState.SUCCEEDED
     refund.failure_code = (result.failure_code or "CONFLICT") if failed else ""
-    refund.failure_reason = result.reason if failed else ""
+    refund.failure_reason = _why(result)[:255] if failed else ""
     rows.update(
         Refund,
         refund.pk,
@@ -109,7 +109,7 @@ def write_move(
     ended = move.payment in (PaymentState.DECLINED, PaymentState.EXPIRED) and move.payment != payment.state
     payment.state = move.payment
     payment.failure_code = result.failure_code if ended else payment.failure_code
-    payment.failure_reason = result.reason[:255] if ended else payment.failure_reason
+    payment.failure_reason = _why(result)[:255] if ended else payment.failure_reason
     if opening:
         payment.provider_reference = result.provider_reference[:60] or payment.provider_reference
         payment.approval_code = result.approval_code[:40] or payment.approval_code
@@ -189,6 +189,24 @@ def _move_amounts(held: Held, move: Move) -> None:
             transaction.amount_refund_pending_minor -= amount
         case _:  # a conflicted refund keeps its reservation until a person has decided
             pass
+
+
+_WHY = {
+    FailureCode.DECLINED: "The bank declined the payment.",
+    FailureCode.INSUFFICIENT_FUNDS: "The payer's account does not have enough money.",
+    FailureCode.INVALID_CARD: "The card cannot be used.",
+    FailureCode.LIMIT_EXCEEDED: "The amount is over a limit of the payer's bank.",
+    FailureCode.EXPIRED: "The payer did not finish in time.",
+    FailureCode.CANCELLED_BY_PAYER: "The payer cancelled.",
+    FailureCode.PROVIDER_ERROR: "The bank could not take the payment; no money moved.",
+}
+
+
+def _why(result: ProviderResult) -> str:
+    """A sentence for the merchant: the provider's own, or ours for its code."""
+    if result.reason or result.failure_code not in list(FailureCode):
+        return result.reason
+    return _WHY[FailureCode(result.failure_code)]
 
 
 def _status_by_refunds(transaction: Transaction) -> TransactionStatus:

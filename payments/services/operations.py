@@ -31,7 +31,7 @@ OPEN = (OperationState.SENT, OperationState.PENDING, OperationState.UNKNOWN)
 def operation_run(*, operation_id: str, now: datetime) -> Effect | None:
     """Send a queued operation. None if it is not queued (any more): somebody else has it, or has had it."""
     claimed = Operation.objects.filter(pk=operation_id, state=OperationState.QUEUED).update(
-        state=OperationState.SENT, sends=F("sends") + 1, sent_at=now, due_at=now + schedule.LEASE
+        state=OperationState.SENT, sends=F("sends") + 1, sent_at=now, due_at=schedule.lease_end(now)
     )
     if not claimed:
         return None
@@ -51,7 +51,7 @@ def operation_run(*, operation_id: str, now: datetime) -> Effect | None:
 def operation_look_up(*, operation_id: str, now: datetime, actor: Actor | None = None) -> Effect | None:
     """Ask the provider what became of an operation that has left us. None if it has ended or was never sent."""
     claimed = Operation.objects.filter(pk=operation_id, state__in=OPEN).update(
-        look_ups=F("look_ups") + 1, due_at=now + schedule.LEASE
+        look_ups=F("look_ups") + 1, due_at=schedule.lease_end(now)
     )
     if not claimed:
         return None

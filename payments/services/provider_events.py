@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from django.conf import settings
 from django.db import connection
 
 from common.changes import Actor
@@ -29,7 +30,6 @@ from payments.states import OperationState
 
 log = structlog.get_logger(__name__)
 
-_ACT_AFTER = timedelta(seconds=30)  # the sweep's turn, if the request that stored it did not get to act
 _MATCH_FOR = timedelta(hours=24)  # how long an unknown reference is tried again
 
 
@@ -73,7 +73,7 @@ def provider_event_act(*, event_id: str, account: OpenAccount, report: Report, n
     event = ProviderEvent.objects.filter(pk=event_id)
     if operation is None:
         event.update(
-            state=EventState.UNMATCHED, due_at=now + _ACT_AFTER, note="No operation of ours has this reference."
+            state=EventState.UNMATCHED, due_at=_sweeps_turn(now), note="No operation of ours has this reference."
         )
         log.warning("provider_event.unmatched", provider=account.provider, reference=report.reference)
         return
@@ -111,6 +111,11 @@ def provider_event_retry(*, event_id: str, now: datetime) -> None:
     )
     report = open_provider(account).read(message)
     provider_event_act(event_id=event_id, account=account, report=report, now=now)
+
+
+def _sweeps_turn(now: datetime) -> datetime:
+    """When the sweep takes a message up that nobody has acted on."""
+    return now + timedelta(seconds=settings.EVENT_RETRY_SECONDS)
 
 
 def _operation_of(account: OpenAccount, report: Report) -> Operation | None:
@@ -159,7 +164,7 @@ def _store(
                 message.body,
                 source_ip,
                 note[:255],
-                None if rejected else now + _ACT_AFTER,
+                None if rejected else _sweeps_turn(now),
                 now,
             ],
         )

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import structlog
+from django.conf import settings
 from django.db import close_old_connections, connection
 
 from payments.services.operations import operation_look_up, operation_run
@@ -19,7 +20,6 @@ from payments.states import OperationState
 log = structlog.get_logger(__name__)
 
 _IN_FLIGHT = 8
-_TAKEN_FOR = timedelta(seconds=120)  # longer than one look at one row: a dead sweep's rows come back
 
 
 def sweep(*, now: datetime, limit: int = 200) -> int:
@@ -29,7 +29,7 @@ def sweep(*, now: datetime, limit: int = 200) -> int:
         list(pool.map(lambda row: _look(row[0], row[1], now), operations))
     events = _take_events(now=now, limit=limit)
     for event_id in events:
-        provider_event_retry(event_id=event_id, now=now)
+        _retry(event_id, now)
     return len(operations) + len(events)
 
 
@@ -42,7 +42,7 @@ def _take_operations(*, now: datetime, limit: int) -> list[tuple[str, str]]:
             WHERE id IN (SELECT id FROM operation WHERE due_at <= %s ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)
             RETURNING id, state
             """,
-            [now + _TAKEN_FOR, now, limit],
+            [_lease_end(now), now, limit],
         )
         return cursor.fetchall()
 
@@ -55,9 +55,14 @@ def _take_events(*, now: datetime, limit: int) -> list[str]:
             WHERE id IN (SELECT id FROM provider_event WHERE due_at <= %s ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED)
             RETURNING id
             """,
-            [now + _TAKEN_FOR, now, limit],
+            [_lease_end(now), now, limit],
         )
         return [row[0] for row in cursor.fetchall()]
+
+
+def _lease_end(now: datetime) -> datetime:
+    """When the rows of a sweep that died come back."""
+    return now + timedelta(seconds=settings.SWEEP_LEASE_SECONDS)
 
 
 def _look(operation_id: str, state: str, now: datetime) -> None:
@@ -72,3 +77,10 @@ def _look(operation_id: str, state: str, now: datetime) -> None:
         log.exception("sweep.row_failed", operation=operation_id)
     finally:
         close_old_connections()
+
+
+def _retry(event_id: str, now: datetime) -> None:
+    try:
+        provider_event_retry(event_id=event_id, now=now)
+    except Exception:  # as above: a message that can no longer be read must not stop the others
+        log.exception("sweep.event_failed", event=event_id)

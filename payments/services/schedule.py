@@ -6,18 +6,26 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
-LEASE = timedelta(seconds=90)  # longer than any provider call may take: a claim older than this is dead
-NOT_FOUND_WINDOW = timedelta(minutes=15)  # how long a provider may take to book what it has received
 EXPIRY_GRACE = timedelta(seconds=60)  # between a payer's deadline and giving up
 OVERDUE_AFTER = timedelta(hours=24)  # a person hears of an outcome that is still unknown
+_NOT_FOUND_LOOK_UPS = 3
 
-_UNKNOWN_SECONDS = (5, 30, 120, 300, 900, 3600)
 _DAY = timedelta(days=1)
+
+
+def lease_end(now: datetime) -> datetime:
+    """When a claim that is made now lapses: its worker is dead then."""
+    return now + timedelta(seconds=settings.OPERATION_LEASE_SECONDS)
+
+
+def never_arrived(*, sent_at: datetime, look_ups: int, now: datetime) -> bool:
+    """Whether a provider that still does not know an operation will never know it."""
+    return look_ups >= _NOT_FOUND_LOOK_UPS and now >= sent_at + timedelta(seconds=settings.NOT_FOUND_SECONDS)
 
 
 def next_look_up(*, look_ups: int, waiting_for_payer: bool, now: datetime) -> datetime:
     """The time of look-up number `look_ups` + 1."""
-    steps = settings.PAYER_LOOK_UP_SECONDS if waiting_for_payer else _UNKNOWN_SECONDS
+    steps = settings.PAYER_LOOK_UP_SECONDS if waiting_for_payer else settings.UNKNOWN_LOOK_UP_SECONDS
     return now + (timedelta(seconds=steps[look_ups]) if look_ups < len(steps) else _pause(steps, waiting_for_payer))
 
 

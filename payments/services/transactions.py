@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import IntegrityError
 
 from common.changes import Actor, Subject, record_change
+from common.crashpoints import crashpoint
 from common.errors import DuplicatePayment
 from common.ids import new_id, new_reference
 from common.money import Money
@@ -180,12 +181,14 @@ def transaction_create(
     )
     if idempotency is not None and reply is not None:
         idempotency.store(rows, reply(created), now=now)
+    crashpoint("create.before_write")
     try:
         rows.write()
     except IntegrityError as exc:
         if constraint_of(exc) == "transaction_external_reference_once":
             return _earlier(new)
         raise
+    crashpoint("create.written")
     nudge_coalesced("notifications.relay_outbox")
     return created
 
