@@ -18,7 +18,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import orjson
 from django.db import IntegrityError
@@ -104,7 +104,7 @@ class MerchantView(APIView):
     def _authenticate(self, request: MerchantRequest) -> None:
         address = client_address(request._request)
         try:
-            request.caller = request.auth
+            request.caller = cast(Caller, request.auth)
         except Unauthorized:
             self._count(limit(scope=rates.API, plan=rates.NO_PLAN, credential=None, address=address))
             raise
@@ -139,7 +139,7 @@ class MerchantView(APIView):
         text = b"\n".join([str(request.method).encode(), request._request.path.encode(), body])
         return IdempotencyKey(request.caller.merchant_id, request.caller.live, key, hashlib.sha256(text).digest())
 
-    def handle_exception(self, exc: Exception) -> HttpResponse:
+    def handle_exception(self, exc: Exception) -> HttpResponse:  # type: ignore[override]  # any answer will do
         """The answer to a failure; under an idempotency key, the answer that was given before if there is one."""
         request_id = request_id_of(self.request._request)
         key: IdempotencyKey | None = getattr(self.request, "idempotency", None)
@@ -171,7 +171,7 @@ class MerchantView(APIView):
             for name, value in verdict.headers().items():
                 response[name] = value
         response["Cache-Control"] = "no-store"
-        return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[type-var]
+        return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[arg-type]  # as above
 
 
 def _check_address(query: QueryDict, path: Mapping[str, str]) -> None:

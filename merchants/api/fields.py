@@ -47,12 +47,12 @@ class Fields:
         if type(value) is not str:
             self.refuse(name, "Send a string.")
             return ""
-        value = value.strip()
-        if len(value) > maximum:
+        text: str = value.strip()
+        if len(text) > maximum:
             self.refuse(name, f"At most {maximum} characters.")
-        if required and not value:
+        if required and not text:
             self.refuse(name, "This may not be blank.")
-        return value
+        return text
 
     def reference(self, name: str) -> str | None:
         """A merchant's own reference: 1 to 100 ASCII letters, digits and . _ : / # -"""

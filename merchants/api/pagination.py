@@ -49,7 +49,7 @@ def read_page(query: QueryDict) -> Page:
     limit = query.get("limit", str(DEFAULT_PAGE))
     if not re.fullmatch(r"[1-9][0-9]{0,2}", limit) or int(limit) > MAX_PAGE:
         raise InvalidRequest("Not right: limit.", fields={"limit": [f"Send a number from 1 to {MAX_PAGE}."]})
-    return Page(int(limit), _position(query["cursor"]) if "cursor" in query else None)
+    return Page(int(limit), _position(str(query["cursor"])) if "cursor" in query else None)
 
 
 def _cursor(row: Any) -> str:

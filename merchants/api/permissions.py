@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from common.errors import Forbidden
+from merchants.caller import Caller
 
 
 class HasScope(BasePermission):
@@ -19,6 +22,7 @@ class HasScope(BasePermission):
         scope = getattr(view, "required_scopes", {}).get(method)
         if scope is None:
             raise Forbidden("This cannot be done with an API key.")
-        if scope not in request.auth.scopes:
+        caller = cast(Caller, request.auth)
+        if scope not in caller.scopes:
             raise Forbidden(f"This key lacks the scope {scope}.", requiredScope=scope)
         return True
