@@ -31,7 +31,11 @@ log = structlog.get_logger(__name__)
 Page = Callable[..., HttpResponse]
 
 # The forms of these pages lead to providers and merchants anywhere, so form-action stays open; scripts and styles are ours alone.
-_POLICY = {"script-src": ["'self'"], "style-src": ["'self'"]}
+_POLICY = {
+    "script-src": ["'self'"],
+    "style-src": ["'self'"],
+    "form-action": ["'self'", "https:", "http:"],
+}
 
 _RESULTS = {
     T.AUTHORIZED: ("good", "Payment approved", "The amount is reserved. The merchant will complete your order."),

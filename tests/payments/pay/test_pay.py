@@ -82,6 +82,7 @@ def test_page_runs_no_inline_script_and_loads_nothing_from_elsewhere():
     assert re.findall(r'(?:src|href)="(?!/static/)[^"]*"', page) == []
     policy = dict(part.strip().split(" ", 1) for part in response["Content-Security-Policy"].split(";"))
     assert policy["script-src"] == policy["style-src"] == "'self'"
+    assert policy["form-action"] == "'self' https: http:"  # the provider and the merchant are elsewhere
 
 
 def test_provider_that_is_reached_by_get_gets_a_redirect():
