@@ -79,7 +79,7 @@ def _walk(browser: requests.Session, visit: Visit, decision: str) -> tuple[str, 
             return visit.url, status
         try:
             response = _open(browser, visit)
-        except requests.RequestException:
+        except (requests.RequestException, ValueError):  # ValueError: requests cannot read a redirect's address
             return visit.url, 0
         status = response.status_code
         onward = _redirected(visit, response)

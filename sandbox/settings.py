@@ -11,7 +11,7 @@ DATA_DIR = Path(os.environ.get("SANDBOX_DATA_DIR", "var/sandbox"))
 SILENCE_SECONDS = float(os.environ.get("SANDBOX_SILENCE_SECONDS", "35"))
 SESSION_SECONDS = float(os.environ.get("SANDBOX_SESSION_SECONDS", "900"))
 CALLBACK_RETRY_SECONDS = float(os.environ.get("SANDBOX_CALLBACK_RETRY_SECONDS", "3"))
-CALLBACK_TRIES = 20
+CALLBACK_TRIES = int(os.environ.get("SANDBOX_CALLBACK_TRIES", "20"))
 
 DEBUG = False
 SECRET_KEY = secrets.token_hex(32)  # Django wants one; nothing here is signed with it

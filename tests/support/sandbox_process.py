@@ -54,3 +54,17 @@ class SandboxProcess:
             self._process.terminate()
             self._process.wait(timeout=15)
             self._process = None
+
+    def kill(self) -> None:
+        """Without a chance to finish anything; returns when the port is free again."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait(timeout=15)
+        self._process = None
+        deadline = time.monotonic() + 15
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)):
+                    return
+        raise RuntimeError("the killed sandbox still answers")
