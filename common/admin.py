@@ -11,11 +11,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
-from unfold.contrib.filters.admin import RangeDateFilter
 
 from common.console import html
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, mode, pretty, reference, related, when
+from common.console.filters import DayFilter
 from common.console.panels import CARDS, Card
 from common.console.search import ExactSearch
 from common.models import AuditLink, AuditRecord, Fact
@@ -36,7 +36,7 @@ def previous_hex(link: AuditLink) -> Any:
 @admin.register(AuditRecord)
 class AuditRecordAdmin(ExactSearch, ConsoleAdmin):
     list_display = (when("at", "Time"), "action", "actor", "subject_id", "reason", "request_id")
-    list_filter = ("subject_type", ("at", RangeDateFilter))
+    list_filter = (("at", DayFilter),)
     search_fields = exact = ("subject_id", "actor", "action", "request_id", "merchant_id")
     search_help_text = "Subject, actor, action, request or merchant id"
     ordering = ("-id",)
@@ -70,7 +70,7 @@ class FactAdmin(ExactSearch, ConsoleAdmin):
         mode(),
         when("published_at", "Published"),
     )
-    list_filter = ("name", "live", ("created_at", RangeDateFilter), ("published_at", admin.EmptyFieldListFilter))
+    list_filter = ("live", ("created_at", DayFilter), ("published_at", admin.EmptyFieldListFilter))
     search_fields = exact = ("id", "subject_id", "merchant_id", "request_id", "name")
     search_help_text = "Event, subject, merchant or request id, name of the fact"
     ordering = ("-id",)

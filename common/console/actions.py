@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
-
-from common.changes import Actor
-from common.console.site import operator
-
-__all__ = ["Actor", "ReasonForm", "go_to", "operator"]
 
 
 class ReasonForm(BaseDialogForm):
@@ -23,10 +16,6 @@ class ReasonForm(BaseDialogForm):
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text="Kept in the audit log with your name.",
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["reason"].strip = True
 
 
 def go_to(request: HttpRequest, url: str) -> HttpResponse:

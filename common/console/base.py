@@ -14,7 +14,7 @@ from django.contrib.admin import ShowFacets
 from django.contrib.admin.utils import flatten
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -25,17 +25,18 @@ from common.audit import record_action
 from common.console.site import operator
 
 COUNTED = 10_000
-_LOOKUP_END = r"(__(id|pk|code))?(__(exact|in|isnull|gte|gt|lte|lt))?"
+_LOOKUP_END = r"(__(id|pk|code))?(__(exact|isnull|isempty)|_(from|to))?"
 
 Details = Sequence[tuple[str | None, Sequence[Any]]]
 
 
-class CappedPaginator(Paginator):  # type: ignore[type-arg]
+class CappedPaginator(Paginator):
     """Counts to 10,000 and no further: a list of millions costs no more, and nobody turns two hundred pages."""
 
     @cached_property
     def count(self) -> int:
-        return min(int(self.object_list.order_by()[: COUNTED + 1].count()), COUNTED)  # type: ignore[union-attr]
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]
+        return min(rows.order_by()[: COUNTED + 1].count(), COUNTED)
 
 
 class ConsoleAdmin(ModelAdmin):
@@ -66,16 +67,23 @@ class ConsoleAdmin(ModelAdmin):
         return [(title, {"fields": fields}) for title, fields in self.details]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
-        return flatten([fields for _, fields in self.details])
+        return flatten([list(fields) for _, fields in self.details])
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        shown = [item[0] if isinstance(item, tuple) else item for item in self.get_list_filter(request)]
-        return any(isinstance(name, str) and re.fullmatch(name + _LOOKUP_END, lookup) for name in shown)
+        return any(_filters_by(item, lookup) for item in self.get_list_filter(request))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
             raise PermissionDenied  # there are no bulk actions to post
         return super().changelist_view(request, extra_context)  # type: ignore[no-any-return]
+
+
+def _filters_by(item: Any, lookup: str) -> bool:
+    """Whether a filter of a list uses this parameter of the query string."""
+    if isinstance(item, type):
+        return lookup == getattr(item, "parameter_name", None)
+    field = item[0] if isinstance(item, tuple) else item
+    return re.fullmatch(field + _LOOKUP_END, lookup) is not None
 
 
 class EditableAdmin(ConsoleAdmin):

@@ -7,10 +7,11 @@ from typing import Any
 from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import RangeDateFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import RelatedDropdownFilter
 
 from common.console.base import ConsoleAdmin, EditableAdmin
 from common.console.columns import mode, pretty, reference, related, when
+from common.console.filters import DayFilter
 from merchants.models import ApiKey, IdempotencyRecord, ProviderAccount
 from merchants.selectors import forget_accounts
 
@@ -81,7 +82,7 @@ class ProviderAccountAdmin(EditableAdmin):
 @admin.register(IdempotencyRecord)
 class IdempotencyRecordAdmin(ConsoleAdmin):
     list_display = ("key", related("merchant", "Merchant"), mode(), "status", when("created_at", "Answered"))
-    list_filter = (MERCHANT, "live", ("created_at", RangeDateFilter))
+    list_filter = (MERCHANT, "live", ("created_at", DayFilter))
     list_select_related = ("merchant",)
     search_fields = ("=key", "=merchant__code")
     search_help_text = "Key or merchant code"

@@ -22,7 +22,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(User)
-class OperatorAdmin(UserAdmin, ModelAdmin):
+class OperatorAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
     form = UserChangeForm
     add_form = UserCreationForm
     change_password_form = AdminPasswordChangeForm

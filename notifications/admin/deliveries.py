@@ -10,15 +10,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.html import format_html
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action
 
 from common.console import html
-from common.console.actions import ReasonForm, go_to, operator
+from common.console.actions import ReasonForm, go_to
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, mode, reference, related, state, when
+from common.console.filters import DayFilter, choice_filter
 from common.console.search import ExactSearch
+from common.console.site import operator
 from common.errors import CounterfoilError
+from notifications.events import EVENT_TYPES, TEST_EVENT
 from notifications.models import WebhookAttempt, WebhookDelivery
 from notifications.services.replay import delivery_replay
 
@@ -62,8 +65,8 @@ class WebhookDeliveryAdmin(ExactSearch, ConsoleAdmin):
     list_filter = (
         ("state", ChoicesDropdownFilter),
         "endpoint__live",
-        "event_type",
-        ("created_at", RangeDateFilter),
+        choice_filter("event", "event_type", (*EVENT_TYPES, TEST_EVENT)),
+        ("created_at", DayFilter),
     )
     list_select_related = ("endpoint__merchant",)
     search_fields = exact = ("id", "event_id", "transaction_id", "endpoint_id", "endpoint__merchant__code")
@@ -123,7 +126,7 @@ class WebhookDeliveryAdmin(ExactSearch, ConsoleAdmin):
 @admin.register(WebhookAttempt)
 class WebhookAttemptAdmin(ConsoleAdmin):
     list_display = (when("at", "Time"), related("delivery", "Delivery"), answer, "duration_ms", "blocked")
-    list_filter = ("status", "blocked", ("at", RangeDateFilter))
+    list_filter = ("blocked", ("at", DayFilter))
     search_fields = ("=delivery__id", "=delivery__transaction_id", "=delivery__event_id")
     search_help_text = "Delivery, transaction or event id"
     ordering = ("-id",)

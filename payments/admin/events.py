@@ -6,10 +6,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils.html import format_html
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, reference, related, state, when
+from common.console.filters import DayFilter
+from payments.admin.filters import provider_filter
 from payments.admin.search import ReferenceSearch
 from payments.models import ProviderEvent
 
@@ -34,7 +36,7 @@ class ProviderEventAdmin(ReferenceSearch, ConsoleAdmin):
         "method",
         "note",
     )
-    list_filter = (("state", ChoicesDropdownFilter), "provider", ("received_at", RangeDateFilter))
+    list_filter = (("state", ChoicesDropdownFilter), provider_filter("provider"), ("received_at", DayFilter))
     list_select_related = ("payment__transaction",)
     ordering = ("-id",)
     details = (

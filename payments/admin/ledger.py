@@ -7,11 +7,13 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 
 from common.console import html
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, mode, reference, related, when
+from common.console.filters import DayFilter
+from payments.admin.filters import FactFilter
 from payments.admin.search import ReferenceSearch
 from payments.ledger.balances import balance
 from payments.models import JournalEntry, LedgerAccount, Posting
@@ -62,7 +64,7 @@ class JournalEntryAdmin(ReferenceSearch, ConsoleAdmin):
     transaction_path = "transaction"
     own = ("id", "fact_id")
     list_display = ("id", "fact_name", related("transaction", "Transaction"), when("booked_at", "Booked"))
-    list_filter = ("fact_name", ("booked_at", RangeDateFilter))
+    list_filter = (FactFilter, ("booked_at", DayFilter))
     list_select_related = ("transaction",)
     ordering = ("-id",)
     details = (
@@ -92,7 +94,7 @@ class PostingAdmin(ReferenceSearch, ConsoleAdmin):
         related("entry", "Entry"),
         when("entry__booked_at", "Booked"),
     )
-    list_filter = ("account__kind", "currency", "account__live", ("entry__booked_at", RangeDateFilter))
+    list_filter = ("account__kind", "account__live", ("entry__booked_at", DayFilter))
     list_select_related = ("account", "entry")
     ordering = ("-id",)
     details = (

@@ -6,14 +6,17 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action
 
 from common.audit import record_action
 from common.console import html
-from common.console.actions import ReasonForm, go_to, operator
+from common.console.actions import ReasonForm, go_to
 from common.console.base import ConsoleAdmin
 from common.console.columns import money, pretty, reference, related, state, when
+from common.console.filters import DayFilter
+from common.console.site import operator
+from payments.admin.filters import provider_filter
 from payments.admin.search import ReferenceSearch
 from payments.models import Operation
 from payments.services.advance import Effect
@@ -46,8 +49,8 @@ class OperationAdmin(ReferenceSearch, ConsoleAdmin):
     list_filter = (
         ("state", ChoicesDropdownFilter),
         ("kind", ChoicesDropdownFilter),
-        "payment__provider_account__provider",
-        ("created_at", RangeDateFilter),
+        provider_filter("payment__provider_account__provider"),
+        ("created_at", DayFilter),
     )
     list_select_related = ("payment__transaction",)
     ordering = ("-id",)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -75,7 +75,7 @@ def today(*, mode: str) -> Mapping[str, Any]:
     }
 
 
-def _methods(rows: list[dict[str, Any]]) -> list[MethodToday]:
+def _methods(rows: Sequence[Mapping[str, Any]]) -> list[MethodToday]:
     sums: dict[tuple[str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for row in rows:
         for name in ("captured_minor", "paid", "lost", "total"):
@@ -88,7 +88,7 @@ def _methods(rows: list[dict[str, Any]]) -> list[MethodToday]:
     ]
 
 
-def _hours(rows: list[dict[str, Any]], start: datetime) -> list[Hour]:
+def _hours(rows: Sequence[Mapping[str, Any]], start: datetime) -> list[Hour]:
     counts: dict[int, list[int]] = {hour: [0, 0] for hour in range(24)}
     for row in rows:
         counts[row["hour"].hour][0] += row["paid"]

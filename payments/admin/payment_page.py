@@ -7,7 +7,8 @@ shown as one history.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -65,13 +66,13 @@ class Total:
 @dataclass(frozen=True, slots=True)
 class PaymentPage:
     transaction: Transaction
-    payments: list[Payment]  # each with `shown_operations`
+    payments: Sequence[Payment]  # each with `shown_operations`
     refunds: list[Refund]
     review_items: list[ReviewItem]
     events: list[ProviderEvent] | None  # None: not for this operator
     entries: list[Entry] | None
     totals: list[Total]
-    history: list[Moment] = field(default_factory=list)
+    history: list[Moment]
 
     @property
     def open_operations(self) -> list[Operation]:

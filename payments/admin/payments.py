@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
 from common.console.base import ConsoleAdmin
 from common.console.columns import money, reference, related, state, when
+from common.console.filters import DayFilter
+from payments.admin.filters import provider_filter
 from payments.admin.search import ReferenceSearch
 from payments.models import Bank, Payment
 
@@ -27,9 +29,9 @@ class PaymentAdmin(ReferenceSearch, ConsoleAdmin):
     )
     list_filter = (
         ("state", ChoicesDropdownFilter),
-        "provider_account__provider",
+        provider_filter("provider_account__provider"),
         "transaction__live",
-        ("created_at", RangeDateFilter),
+        ("created_at", DayFilter),
     )
     list_select_related = ("transaction__merchant", "provider_account")
     ordering = ("-id",)

@@ -14,13 +14,14 @@ from django.contrib import admin
 from django.db import IntegrityError
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from common.changes import Actor
 from common.console.actions import ReasonForm
 from common.console.base import ConsoleAdmin
 from common.console.columns import money, reference, related, state, when
+from common.console.filters import DayFilter
 from common.errors import InvalidState
 from common.money import InvalidAmount, Money
 from merchants.services.idempotency import CONSTRAINT, IdempotencyKey, Reply
@@ -96,7 +97,7 @@ class RefundAdmin(ReferenceSearch, ConsoleAdmin):
         "requested_by",
         when("created_at", "Requested"),
     )
-    list_filter = (("state", ChoicesDropdownFilter), "transaction__live", ("created_at", RangeDateFilter))
+    list_filter = (("state", ChoicesDropdownFilter), "transaction__live", ("created_at", DayFilter))
     list_select_related = ("transaction__merchant",)
     ordering = ("-id",)
     details = (

@@ -6,48 +6,23 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from common.console import html
-from common.console.actions import go_to, operator
+from common.console.actions import go_to
 from common.console.base import ConsoleAdmin
 from common.console.columns import mode, money, related, state, when
+from common.console.filters import DayFilter
 from common.console.panels import TRANSACTION_PAGE, render_parts
+from common.console.site import operator
 from common.errors import CounterfoilError
+from payments.admin.filters import MethodFilter, TransactionProviderFilter
 from payments.admin.payment_page import payment_page
 from payments.admin.refunds import RefundForm
 from payments.admin.search import ReferenceSearch
 from payments.models import Transaction
-from payments.providers.registry import PROVIDERS
-
-
-class MethodFilter(DropdownFilter):
-    """By payment type, from the registry: no query for the choices."""
-
-    title = "method"
-    parameter_name = "method"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        methods = sorted({method for provider in PROVIDERS.values() for method in provider.methods})
-        return [(method, method.upper()) for method in methods]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(method=self.value()) if self.value() else queryset
-
-
-class ProviderFilter(DropdownFilter):
-    title = "provider"
-    parameter_name = "provider"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(code, code.upper()) for code in sorted(PROVIDERS)]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        if not self.value():
-            return queryset
-        return queryset.filter(payments__provider_account__provider=self.value()).distinct()
 
 
 @admin.register(Transaction)
@@ -67,10 +42,10 @@ class TransactionAdmin(ReferenceSearch, ConsoleAdmin):
     list_filter = (
         ("status", ChoicesDropdownFilter),
         MethodFilter,
-        ProviderFilter,
+        TransactionProviderFilter,
         ("merchant", RelatedDropdownFilter),
         "live",
-        ("created_at", RangeDateFilter),
+        ("created_at", DayFilter),
     )
     list_select_related = ("merchant",)
     ordering = ("-id",)  # ids begin with the time

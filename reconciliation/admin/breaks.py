@@ -12,6 +12,7 @@ from common.console import html
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, mode, pretty, related, state, when
 from common.console.filters import OpenFilter
+from reconciliation.admin.filters import ProviderFilter
 from reconciliation.models import Break, Match, ReconciliationRun
 
 
@@ -48,7 +49,7 @@ class ReconciliationRunAdmin(ConsoleAdmin):
         "breaks_closed",
         when("ended_at", "Ended"),
     )
-    list_filter = ("provider", "live", ("day", RangeDateFilter))
+    list_filter = (ProviderFilter, "live", ("day", RangeDateFilter))
     search_fields = ("=id", "provider")
     ordering = ("-started_at",)
     details = (
@@ -100,7 +101,7 @@ class BreakAdmin(ConsoleAdmin):
         "cause",
         age,
     )
-    list_filter = (OpenFilter, ("kind", ChoicesDropdownFilter), "provider", "live", ("day", RangeDateFilter))
+    list_filter = (OpenFilter, ("kind", ChoicesDropdownFilter), ProviderFilter, "live", ("day", RangeDateFilter))
     list_select_related = ("operation__payment__transaction",)
     search_fields = (
         "=line__provider_reference",

@@ -9,6 +9,8 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, mode, money, reference, related, state, when
+from common.console.filters import DayFilter
+from reconciliation.admin.filters import ProviderFilter
 from reconciliation.models import Statement, StatementFile, StatementLine
 
 
@@ -29,7 +31,7 @@ class StatementAdmin(ConsoleAdmin):
         "new_line_count",
         when("received_at", "Received"),
     )
-    list_filter = ("provider", ("state", ChoicesDropdownFilter), "live", ("day", RangeDateFilter))
+    list_filter = (ProviderFilter, ("state", ChoicesDropdownFilter), "live", ("day", RangeDateFilter))
     list_select_related = ("provider_account",)
     search_fields = ("=id", "=provider_account__account_key")
     search_help_text = "Statement or account key"
@@ -64,7 +66,7 @@ class StatementLineAdmin(ConsoleAdmin):
         "our_reference",
         "status_code",
     )
-    list_filter = ("provider", ("type", ChoicesDropdownFilter), ("at", RangeDateFilter))
+    list_filter = (ProviderFilter, ("type", ChoicesDropdownFilter), ("at", DayFilter))
     list_select_related = ("statement",)
     search_fields = ("=provider_reference", "=our_reference", "=account_key")
     search_help_text = "Provider reference, our reference or account key"

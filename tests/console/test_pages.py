@@ -1,0 +1,132 @@
+"""Every model has a list and a page, nothing on them can be written, and a longer list costs no more queries."""
+
+from __future__ import annotations
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.db import connection
+from django.db.models import Model
+from django.test.utils import CaptureQueriesContext
+
+from common.console.base import ConsoleAdmin
+from common.models import AuditRecord
+from payments.models import Transaction
+from tests.console.conftest import SignIn
+from tests.console.world import World
+from tests.factories import captured_transaction
+
+OURS = ("common", "merchants", "payments", "notifications", "reconciliation")
+MODELS = [model for app in OURS for model in apps.get_app_config(app).get_models()]
+EDITABLE = {"merchant", "provideraccount"}
+
+
+def _base(model: type[Model]) -> str:
+    return f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+
+
+def test_every_model_is_in_the_console() -> None:
+    shown = {model for model, page in admin.site._registry.items() if isinstance(page, ConsoleAdmin)}
+
+    assert shown == set(MODELS)
+
+
+def test_every_list_and_page_opens(world: World, sign_in: SignIn) -> None:
+    client = sign_in("auditor")
+
+    for model in MODELS:
+        row = model._default_manager.first()
+        assert row is not None, f"the world has no {model.__name__}"
+        for url in (_base(model), _base(model) + "?q=KEDAI", f"{_base(model)}{row.pk}/change/"):
+            response = client.get(url)
+            assert response.status_code == 200, f"{url}: {response.status_code}"
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
+def test_nothing_can_be_written_by_a_forged_post(model: type[Model], world: World, sign_in: SignIn) -> None:
+    client = sign_in("superuser")
+    row = model._default_manager.first()
+    assert row is not None
+    before = list(model._default_manager.order_by("pk").values())
+    forged = [
+        (f"{_base(model)}{row.pk}/delete/", {"post": "yes"}),
+        (
+            _base(model),
+            {"action": "delete_selected", "_selected_action": [row.pk], "select_across": "1", "post": "yes"},
+        ),
+    ]
+    if model._meta.model_name not in EDITABLE:
+        forged.append((f"{_base(model)}{row.pk}/change/", {"status": "REFUNDED", "amount_minor": "1"}))
+    if model._meta.model_name != "merchant":
+        forged.append((f"{_base(model)}add/", {}))
+
+    answers = [client.post(url, data).status_code for url, data in forged]
+
+    assert answers == [403] * len(forged)
+    refusals = AuditRecord.objects.filter(action="console.refused", actor="operator:demo_superuser")
+    assert refusals.count() == len(forged)
+    if model is not AuditRecord:
+        assert list(model._default_manager.order_by("pk").values()) == before
+
+
+def test_a_change_form_ignores_what_it_does_not_show(world: World, sign_in: SignIn) -> None:
+    client = sign_in("superuser")
+    form = {
+        "name": "Kedai Baru",
+        "contact_email": "baru@kedai.example",
+        "time_zone": "Asia/Kuala_Lumpur",
+        "extra_fields": "[]",
+        "rate_plan": "default",
+        "require_idempotency": "unknown",
+        "is_active": "on",
+        "code": "OTHER",
+        "currency": "USD",
+        "eps_api_key_sealed": "x",
+        "pass_phrase_sealed": "x",
+    }
+    sealed = world.merchant.pass_phrase_sealed
+
+    response = client.post(f"/admin/merchants/merchant/{world.merchant.pk}/change/", form)
+
+    assert response.status_code == 302
+    world.merchant.refresh_from_db()
+    assert (world.merchant.name, world.merchant.code, world.merchant.currency) == ("Kedai Baru", "KEDAI", "MYR")
+    assert world.merchant.pass_phrase_sealed == sealed
+    record = AuditRecord.objects.get(action="merchant.changed")
+    assert record.subject_id == world.merchant.pk
+    assert record.changes["contact_email"] == ["pemilik@kedai.example", "baru@kedai.example"]
+
+
+@pytest.mark.parametrize(
+    "path, most",
+    [
+        ("payments/transaction", 9),
+        ("payments/payment", 8),
+        ("payments/operation", 8),
+        ("payments/refund", 8),
+        ("payments/journalentry", 8),
+        ("payments/posting", 8),
+        ("common/fact", 8),
+        ("common/auditrecord", 8),
+    ],
+)
+def test_a_list_of_fifty_costs_as_many_queries_as_one_of_five(
+    path: str, most: int, world: World, sign_in: SignIn
+) -> None:
+    client = sign_in("superuser")
+    client.get(f"/admin/{path}/")
+    few = _queries(client, path)
+
+    for _ in range(50):
+        captured_transaction(world.account)
+
+    assert Transaction.objects.count() > 50
+    assert _queries(client, path) == few <= most
+
+
+def _queries(client: object, path: str) -> int:
+    with CaptureQueriesContext(
+        connection,
+    ) as seen:
+        assert client.get(f"/admin/{path}/").status_code == 200  # type: ignore[attr-defined]
+    return len(seen)

@@ -1,0 +1,121 @@
+"""The payment page: everything about one transaction on one screen, as far as the operator may see it."""
+
+from __future__ import annotations
+
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from payments.models import ReviewItem
+from tests.console.conftest import SignIn
+from tests.console.world import World
+from tests.factories import captured_transaction, new_transaction, sale_of
+
+
+def _url(world: World) -> str:
+    return f"/admin/payments/transaction/{world.transaction.pk}/change/"
+
+
+def test_it_shows_everything_at_once(world: World, sign_in: SignIn) -> None:
+    response = sign_in("superuser").get(_url(world))
+    text = response.content.decode()
+
+    page = response.context["page"]
+    refund = world.transaction.refunds.get()
+    assert [(total.currency, total.debit_minor, total.credit_minor) for total in page.totals] == [
+        ("MYR", 12_650, 12_650)  # 100.00 captured, 1.50 fee, 25.00 refunded
+    ]
+    assert [moment.name for moment in page.history] == [
+        "transaction.created",
+        "payment.processing",
+        "payment.captured",
+        "refund.created",
+        "refund.completed",
+    ]
+    assert all(moment.fact and moment.record for moment in page.history)
+    for shown in (
+        "FPX990",
+        "004217",
+        "MB42",
+        "INV-77",
+        "nurul@payer.example",
+        sale_of(world.transaction).reference,
+        refund.operation.reference,
+        "Damaged",
+        "https://kedai.example/hook",
+        "req_9",
+        "Balanced",
+    ):
+        assert shown in text, shown
+
+
+def test_times_are_the_operators_with_utc_beside(world: World, sign_in: SignIn) -> None:
+    client = sign_in("superuser")
+    client.cookies["console_zone"] = "America/Sao_Paulo"
+
+    text = client.get(_url(world)).content.decode()
+
+    assert 'title="2026-03-02 04:00:00 UTC">2 Mar 2026 01:00:00</time>' in text
+
+
+def test_an_invented_zone_is_the_offices(world: World, sign_in: SignIn) -> None:
+    client = sign_in("superuser")
+    client.cookies["console_zone"] = "../../etc/passwd"
+
+    assert 'UTC">2 Mar 2026 12:00:00</time>' in client.get(_url(world)).content.decode()
+
+
+def test_what_a_payer_wrote_is_escaped(world: World, sign_in: SignIn) -> None:
+    text = sign_in("superuser").get(_url(world)).content.decode()
+
+    assert "Nurul &lt;script&gt;" in text
+    assert "<script>alert(1)" not in text
+
+
+def test_it_shows_only_what_the_role_may_see(world: World, sign_in: SignIn) -> None:
+    response = sign_in("support").get(_url(world))
+    text = response.content.decode()
+
+    assert (response.context["page"].entries, response.context["page"].events) == (None, None)
+    assert response.context["page"].history == []
+    assert "operator:aisha" in text  # who asked for the refund
+    for hidden in ("We owe the merchant", "Provider events", "req_9", 'id="refund-button"', "Send again"):
+        assert hidden not in text, hidden
+
+
+def test_an_open_conflict_stands_at_the_top(world: World, sign_in: SignIn) -> None:
+    item = ReviewItem.objects.get()
+
+    text = sign_in("support").get(f"/admin/payments/transaction/{item.payment.transaction_id}/change/").content.decode()
+
+    assert "Asked for 100.00 MYR, the provider moved 90.00 MYR." in text
+
+
+def test_buttons_stand_where_they_can_work(world: World, sign_in: SignIn) -> None:
+    client = sign_in("refunds")
+    unpaid = new_transaction(world.account).transaction
+
+    paid_page = client.get(_url(world)).content.decode()
+    unpaid_page = client.get(f"/admin/payments/transaction/{unpaid.pk}/change/").content.decode()
+
+    assert 'id="refund-button"' in paid_page
+    assert "look-up/" not in paid_page
+    assert 'id="refund-button"' not in unpaid_page
+    assert f"/admin/payments/operation/{sale_of(unpaid).pk}/look-up/" in unpaid_page
+
+
+def test_it_costs_the_same_queries_whatever_happened(world: World, sign_in: SignIn) -> None:
+    client = sign_in("superuser")
+    plain = captured_transaction(world.account)
+    client.get(_url(world))
+
+    with CaptureQueriesContext(connection) as many:
+        client.get(_url(world))
+    with CaptureQueriesContext(connection) as few:
+        client.get(f"/admin/payments/transaction/{plain.pk}/change/")
+
+    assert len(many) <= 20
+    assert len(many) - len(few) <= 2  # prefetches of what is empty are not asked
+
+
+def test_an_unknown_transaction_leads_back(sign_in: SignIn) -> None:
+    assert sign_in("superuser").get("/admin/payments/transaction/txn_none/change/").status_code == 302

@@ -1,0 +1,71 @@
+"""Who sees what, as a table: role by list."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Group
+
+from merchants.roles import ROLES, sync_roles
+from tests.console.conftest import SignIn
+
+SEES = {  # list: the roles that may open it
+    "payments/transaction": {"operations", "refunds", "finance", "support", "auditor", "superuser"},
+    "payments/reviewitem": {"operations", "refunds", "finance", "support", "auditor", "superuser"},
+    "payments/providerevent": {"operations", "refunds", "auditor", "superuser"},
+    "payments/posting": {"operations", "refunds", "finance", "auditor", "superuser"},
+    "reconciliation/break": {"operations", "refunds", "finance", "auditor", "superuser"},
+    "notifications/webhookdelivery": {"operations", "refunds", "support", "auditor", "superuser"},
+    "merchants/merchant": {"operations", "refunds", "finance", "support", "auditor", "superuser"},
+    "merchants/apikey": {"operations", "refunds", "auditor", "superuser"},
+    "merchants/provideraccount": {"operations", "refunds", "auditor", "superuser"},
+    "common/fact": {"operations", "refunds", "auditor", "superuser"},
+    "common/auditrecord": {"auditor", "superuser"},
+    "auth/user": {"auditor", "superuser"},
+}
+
+
+@pytest.mark.parametrize("role", [*ROLES, "superuser", "none"])
+def test_a_role_opens_its_lists_and_no_others(role: str, sign_in: SignIn) -> None:
+    client = sign_in(role)
+
+    opened = {path for path in SEES if client.get(f"/admin/{path}/").status_code == 200}
+    refused = {path for path in SEES if client.get(f"/admin/{path}/").status_code == 403}
+
+    assert opened == {path for path, roles in SEES.items() if role in roles}
+    assert opened | refused == set(SEES)
+
+
+def test_only_a_superuser_changes_merchants_and_people(sign_in: SignIn) -> None:
+    for role in ROLES:
+        client = sign_in(role)
+        assert client.get("/admin/merchants/merchant/add/").status_code == 403
+        assert client.get("/admin/auth/user/add/").status_code == 403
+    assert sign_in("superuser").get("/admin/merchants/merchant/add/").status_code == 200
+
+
+def test_roles_are_made_what_the_table_says(db: None) -> None:
+    sync_roles()
+    support = Group.objects.get(name="support")
+    support.permissions.set(Group.objects.get(name="auditor").permissions.all())
+
+    sync_roles()
+
+    held = {f"{p.content_type.app_label}.{p.codename}" for p in support.permissions.select_related("content_type")}
+    assert "common.view_auditrecord" not in held
+    assert "payments.view_transaction" in held
+    assert {name for name in held if not name.partition(".")[2].startswith("view_")} == set()
+
+
+def test_acts_belong_to_their_roles_alone(db: None) -> None:
+    sync_roles()
+
+    holders = {
+        act: set(Group.objects.filter(permissions__codename=act).values_list("name", flat=True))
+        for act in ("refund_transaction", "look_up_operation", "replay_webhookdelivery")
+    }
+
+    assert holders == {
+        "refund_transaction": {"refunds"},
+        "look_up_operation": {"operations", "refunds"},
+        "replay_webhookdelivery": {"operations", "refunds"},
+    }

@@ -1,0 +1,71 @@
+"""Any reference that a person may have in hand finds its transaction, in every list that belongs to transactions."""
+
+from __future__ import annotations
+
+import pytest
+
+from payments.models import Refund
+from tests.console.conftest import SignIn
+from tests.console.world import World
+from tests.factories import ProviderAccountFactory, captured_transaction, sale_of
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "transaction id",
+        "payment_trans_id",
+        "external reference",
+        "operation reference",
+        "refund id",
+        "refund operation",
+        "provider reference",
+        "bank reference",
+        "approval code",
+        "payer email",
+        "beginning of the email, capitals",
+        "lower case payment_trans_id",
+    ],
+)
+def test_a_reference_finds_its_transaction(kind: str, world: World, sign_in: SignIn) -> None:
+    captured_transaction(ProviderAccountFactory(), external_reference="OTHER", payer_email="other@payer.example")
+    payment, refund = world.transaction.payments.get(), Refund.objects.get()
+    term = {
+        "transaction id": world.transaction.pk,
+        "payment_trans_id": payment.payment_trans_id,
+        "external reference": "INV-77",
+        "operation reference": sale_of(world.transaction).reference,
+        "refund id": refund.pk,
+        "refund operation": refund.operation.reference,
+        "provider reference": "FPX990",
+        "bank reference": "MB42",
+        "approval code": "004217",
+        "payer email": "nurul@payer.example",
+        "beginning of the email, capitals": "NURUL@",
+        "lower case payment_trans_id": payment.payment_trans_id.lower(),
+    }[kind]
+    client = sign_in("support")
+
+    found = client.get("/admin/payments/transaction/", {"q": f" {term} "}).context["cl"].queryset
+    payments = client.get("/admin/payments/payment/", {"q": term}).context["cl"].queryset
+
+    assert [transaction.pk for transaction in found] == [world.transaction.pk]
+    assert [found_payment.pk for found_payment in payments] == [payment.pk]
+
+
+def test_a_merchants_code_finds_all_of_it(world: World, sign_in: SignIn) -> None:
+    captured_transaction(ProviderAccountFactory())
+    client = sign_in("support")
+
+    found = client.get("/admin/payments/transaction/", {"q": "kedai"}).context["cl"].queryset
+
+    assert {transaction.merchant_id for transaction in found} == {world.merchant.pk}
+    assert found.count() == 2
+
+
+@pytest.mark.parametrize("term", ["' OR 1=1 --", "%", "x" * 10_000, "\x00"])
+def test_a_strange_term_finds_nothing(term: str, world: World, sign_in: SignIn) -> None:
+    response = sign_in("support").get("/admin/payments/transaction/", {"q": term})
+
+    assert response.status_code == 200
+    assert term == "\x00" or response.context["cl"].queryset.count() == 0

@@ -1,0 +1,185 @@
+"""One row of every model that the console shows, and more of the lists that grow."""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+from common.changes import Actor
+from common.ids import new_id
+from common.models import AuditLink, AuditRecord, Fact
+from common.money import Money
+from merchants.models import IdempotencyRecord, Merchant, ProviderAccount
+from notifications.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from payments.models import Bank, Operation, ProviderEvent, Transaction
+from payments.models.provider_event import EventState
+from payments.providers.base import Outcome
+from payments.services.refunds import refund_request
+from reconciliation.models import Break, Match, ReconciliationRun, Statement, StatementFile, StatementLine
+from tests.factories import (
+    NOW,
+    ApiKeyFactory,
+    MerchantFactory,
+    ProviderAccountFactory,
+    new_transaction,
+    sale_of,
+    settle,
+)
+
+SECRET = "whsec_never-to-be-seen"
+
+
+@dataclass(frozen=True)
+class World:
+    merchant: Merchant
+    account: ProviderAccount
+    transaction: Transaction
+    delivery: WebhookDelivery
+
+
+def build_world() -> World:
+    """A merchant with a refunded payment that called back, told its merchant, was reconciled; and a conflict."""
+    merchant = MerchantFactory(
+        code="KEDAI", eps_api_key="eps-key-never-to-be-seen", pass_phrase="phrase-never-to-be-seen"
+    )
+    ApiKeyFactory(merchant=merchant)
+    account = ProviderAccountFactory(merchant=merchant, fee_basis_points=150)
+    Bank.objects.create(provider="fpx", business=False, code="TEST0021", name="Bank", online=True, refreshed_at=NOW)
+    transaction = _refunded(account)
+    conflicted = new_transaction(account).transaction
+    settle(sale_of(conflicted), amount=Money(9_000, "MYR"), provider_reference="P9")
+    IdempotencyRecord.objects.create(
+        merchant=merchant, live=False, key="k1", fingerprint=bytes(32), status=201, body=b"{}", created_at=NOW
+    )
+    record = AuditRecord.objects.order_by("id").first()
+    assert record is not None
+    AuditLink.objects.create(position=1, record=record, previous_hash=bytes(32), hash=b"h" * 32)
+    delivery = _told(merchant, transaction)
+    _reconciled(account, transaction)
+    return World(merchant, account, transaction, delivery)
+
+
+def _refunded(account: ProviderAccount) -> Transaction:
+    created = new_transaction(
+        account,
+        external_reference="INV-77",
+        payer_name="Nurul <script>alert(1)</script>",
+        payer_email="nurul@payer.example",
+    )
+    operation = sale_of(created.transaction)
+    settle(operation, Outcome.PENDING)
+    settle(
+        operation,
+        provider_reference="FPX990",
+        approval_code="004217",
+        bank_reference="MB42",
+        now=NOW + timedelta(seconds=30),
+    )
+    ProviderEvent.objects.create(
+        id=new_id("pev"),
+        provider="fpx",
+        provider_account=account,
+        payment=created.payment,
+        state=EventState.ACTED,
+        event_key=f"AC:{operation.reference}",
+        reference=operation.reference,
+        method="POST",
+        body=b"fpx_debitAuthCode=00",
+        received_at=NOW,
+    )
+    refund = refund_request(
+        transaction_id=created.transaction.pk,
+        amount=Money(2_500, "MYR"),
+        reason="Damaged",
+        actor=Actor("operator:aisha", "req_9"),
+        now=NOW + timedelta(minutes=5),
+    )
+    Operation.objects.filter(refund=refund).update(state="SENT", sends=1, sent_at=NOW)
+    settle(refund.operation, now=NOW + timedelta(minutes=6))
+    created.transaction.refresh_from_db()
+    return created.transaction
+
+
+def _told(merchant: Merchant, transaction: Transaction) -> WebhookDelivery:
+    endpoint = WebhookEndpoint(
+        id=new_id("whe"),
+        merchant=merchant,
+        live=False,
+        url="https://kedai.example/hook",
+        created_at=NOW,
+        updated_at=NOW,
+    )
+    endpoint.seal_secret(SECRET)
+    endpoint.save()
+    fact = Fact.objects.get(subject_id=transaction.pk, sequence=1)
+    delivery = WebhookDelivery.objects.create(
+        id=new_id("whd"),
+        endpoint=endpoint,
+        event_id=fact.pk,
+        event_type="transaction.created",
+        transaction_id=transaction.pk,
+        sequence=1,
+        body=b"{}",
+        state="DEAD",
+        attempts=10,
+        created_at=NOW,
+    )
+    WebhookAttempt.objects.create(delivery=delivery, at=NOW, status=503, error="http_503", duration_ms=31)
+    return delivery
+
+
+def _reconciled(account: ProviderAccount, transaction: Transaction) -> None:
+    day = NOW.date()
+    statement = Statement.objects.create(
+        id=new_id("stm"),
+        provider="fpx",
+        provider_account=account,
+        live=False,
+        day=day,
+        state="IMPORTED",
+        sha256=bytes(32),
+        line_count=1,
+        new_line_count=1,
+        received_at=NOW,
+        imported_at=NOW,
+    )
+    StatementFile.objects.create(statement=statement, compressed=zlib.compress(b"file"), size=4)
+    operation = sale_of(transaction)
+    line = StatementLine.objects.create(
+        statement=statement,
+        number=1,
+        provider="fpx",
+        account_key=account.account_key,
+        provider_account=account,
+        type="PAYMENT",
+        provider_reference="FPX990",
+        occurrence=1,
+        our_reference=operation.reference,
+        at=NOW,
+        currency="MYR",
+        amount_minor=10_000,
+        fee_minor=100,
+        net_minor=9_900,
+        status_code="00",
+    )
+    run = ReconciliationRun.objects.create(
+        id=new_id("run"), provider="fpx", live=False, day=day, actor="system:nightly", started_at=NOW, ended_at=NOW
+    )
+    Match.objects.create(run=run, line=line, operation=operation, rule="REFERENCE")
+    Break.objects.create(
+        run=run,
+        provider="fpx",
+        live=False,
+        day=day,
+        kind="FEE_MISMATCH",
+        line=line,
+        operation=operation,
+        our_currency="MYR",
+        our_minor=150,
+        their_currency="MYR",
+        their_minor=100,
+        cause="The fee differs.",
+        first_seen_at=NOW,
+        last_seen_at=NOW,
+    )
