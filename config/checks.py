@@ -86,7 +86,10 @@ def _debug() -> Finding | None:
 
 @_rule("E002")
 def _secret_key() -> Finding | None:
-    key = settings.SECRET_KEY
+    try:
+        key = settings.SECRET_KEY
+    except ImproperlyConfigured:  # Django's own word for an empty one
+        key = ""
     weak = len(key) < 50 or len(set(key)) < 10 or key.startswith(("django-insecure", "only-for-tests"))
     return (
         ("SECRET_KEY is missing, short or a default.", "Set SECRET_KEY to 50 or more random characters.")

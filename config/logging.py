@@ -14,6 +14,8 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from common.redaction import clean
 from config import env
 
+_LINE_BREAKS = {ord(character): f"\\u{ord(character):04x}" for character in "\x85\u2028\u2029"}  # JSON lets them pass
+
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """The record without secrets and card numbers, at any depth."""
@@ -21,7 +23,8 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
 
 
 def _json(record: EventDict, **_options: Any) -> str:
-    return orjson.dumps(record).decode()  # clean() left only what JSON knows
+    text = orjson.dumps(record).decode()  # clean() left only what JSON knows
+    return text if text.isascii() else text.translate(_LINE_BREAKS)
 
 
 _SHARED: list[Processor] = [

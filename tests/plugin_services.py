@@ -34,3 +34,4 @@ else:
     number = int(worker.removeprefix("gw")) + 1
     os.environ["REDIS_URL"] = urlsplit(os.environ["REDIS_URL"])._replace(path=f"/{number}").geturl()
     os.environ["DATA_DIR"] += f"-{worker}"
+(Path(os.environ["DATA_DIR"]) / "static").mkdir(parents=True)
