@@ -40,22 +40,30 @@ class NumberLiteral(str):
 
 
 def read_body(request: HttpRequest) -> bytes:
-    """The body, at most 64 KiB. Raises PayloadTooLarge, InvalidRequest (the connection broke)."""
-    too_large = PayloadTooLarge(f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.")
+    """The whole body, at most 64 KiB. Raises PayloadTooLarge, InvalidRequest (it did not arrive whole)."""
     length = request.META.get("CONTENT_LENGTH") or ""
+    if length and (not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY_BYTES):
+        raise _too_large()
     try:
         if length:
-            if not (length.isascii() and length.isdigit()) or int(length) > MAX_BODY_BYTES:
-                raise too_large
-            return request.body
-        if "chunked" not in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+            body = request.body
+        elif "chunked" in request.META.get("HTTP_TRANSFER_ENCODING", "").lower():
+            body = request.META["wsgi.input"].read(MAX_BODY_BYTES + 1)  # Django itself reads nothing without a length
+        else:
             return b""
-        body = request.META["wsgi.input"].read(MAX_BODY_BYTES + 1)  # Django itself reads nothing without a length
     except (UnreadablePostError, OSError) as exc:
         raise InvalidRequest("The body did not arrive whole.") from exc
     if len(body) > MAX_BODY_BYTES:
-        raise too_large
+        raise _too_large()
+    if length and len(body) != int(
+        length
+    ):  # the client hung up: what came may well be JSON, but nobody waits for the answer
+        raise InvalidRequest("The body did not arrive whole.")
     return bytes(body)
+
+
+def _too_large() -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body is larger than {MAX_BODY_BYTES // 1024} KiB.")
 
 
 def require_json(request: HttpRequest) -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
-import pytest
+from io import BytesIO
 
-from common.errors import CardDataNotAllowed, InvalidRequest
-from merchants.api.parsing import NumberLiteral, parse_json
+import pytest
+from django.core.handlers.wsgi import WSGIRequest
+
+from common.errors import CardDataNotAllowed, CounterfoilError, InvalidRequest
+from merchants.api.parsing import NumberLiteral, PayloadTooLarge, parse_json, read_body
 
 
 def test_numbers_stay_the_literals_they_were() -> None:
@@ -83,3 +86,39 @@ def test_a_card_number_anywhere_is_refused_and_not_repeated(body: str) -> None:
 @pytest.mark.parametrize("text", ["4111111111111112", "20261121044815123", "+60 12-345 6789", "1732164495123"])
 def test_other_long_numbers_pass(text: str) -> None:
     assert parse_json(f'{{"description": "{text}"}}'.encode()) == {"description": text}
+
+
+def arriving(body: bytes, **headers: str) -> WSGIRequest:
+    """A request as the server hands it over."""
+    return WSGIRequest({"REQUEST_METHOD": "POST", "PATH_INFO": "/", "wsgi.input": BytesIO(body), **headers})
+
+
+@pytest.mark.parametrize("headers", [{"CONTENT_LENGTH": "2"}, {"HTTP_TRANSFER_ENCODING": "chunked"}])
+def test_a_body_comes_with_its_length_or_in_chunks(headers: dict[str, str]) -> None:
+    assert read_body(arriving(b"{}", **headers)) == b"{}"
+
+
+@pytest.mark.parametrize(
+    "size, headers, error",
+    [
+        (2, {"CONTENT_LENGTH": "65537"}, PayloadTooLarge),
+        (2, {"CONTENT_LENGTH": "-1"}, PayloadTooLarge),
+        (2, {"CONTENT_LENGTH": "9" * 40}, PayloadTooLarge),
+        (65_537, {"HTTP_TRANSFER_ENCODING": "chunked"}, PayloadTooLarge),
+        (40, {"CONTENT_LENGTH": "400"}, InvalidRequest),  # the client hung up half-way
+    ],
+)
+def test_a_body_that_is_too_large_or_not_whole(
+    size: int, headers: dict[str, str], error: type[CounterfoilError]
+) -> None:
+    with pytest.raises(error):
+        read_body(arriving(b" " * size, **headers))
+
+
+def test_what_is_read_is_bounded() -> None:
+    request = arriving(b" " * 10_000_000, HTTP_TRANSFER_ENCODING="chunked")
+
+    with pytest.raises(PayloadTooLarge):
+        read_body(request)
+
+    assert request.META["wsgi.input"].tell() == 65_537
