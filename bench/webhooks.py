@@ -1,6 +1,6 @@
 """Webhooks: how fast facts become deliveries, and deliveries become signed requests that a merchant's server has answered.
 
-    python manage.py shell is not needed: python bench/webhooks.py [--facts 4000] [--rounds 5] [--endpoints 8]
+    python bench/webhooks.py [--facts 4000] [--rounds 5] [--endpoints 8]
 
 Needs DATABASE_URL of a database that may be written to (its webhook tables and merchants grow); starts its own sink, a separate process
 on a port of 8200 to 8299 that answers 200 at once over kept connections. Every round measures, interleaved on the same machine:

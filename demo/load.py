@@ -13,6 +13,7 @@ from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
 from common.changes import Actor
+from common.data_dir import running_urls
 from common.ids import new_id
 from demo.cast import CAST, OPERATORS, Role
 from demo.onboarding import open_fpx, open_migs
@@ -34,6 +35,7 @@ def demo_file() -> Path:
 def load_demo() -> dict[str, Any]:
     """Load what is not there yet and (re)write demo.json. Returns its content."""
     known: dict[str, Any] = json.loads(demo_file().read_text()) if demo_file().exists() else {}
+    urls = {**os.environ, **running_urls(Path(settings.DATA_DIR))}
     sync_roles()
     operators = known.get("operators") or [_operator(username, role) for username, role in OPERATORS.items()]
     merchants = known.get("merchants") or [_merchant(role) for role in CAST]
@@ -42,7 +44,7 @@ def load_demo() -> dict[str, Any]:
         "base_url": settings.PUBLIC_BASE_URL,
         "sandbox_url": settings.SANDBOX_URL,
         # The owner's, so that whoever inspects the demo can also try what the application's own role may not.
-        "database_url": os.environ.get("DATABASE_OWNER_URL") or os.environ.get("DATABASE_URL", ""),
+        "database_url": urls.get("DATABASE_OWNER_URL") or urls.get("DATABASE_URL", ""),
         "redis_url": settings.REDIS_URL,
         "operators": operators,
         "merchants": merchants,

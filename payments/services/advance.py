@@ -20,7 +20,7 @@ from common.rows import Rows
 from payments.ledger.recipes import Parties
 from payments.models import Operation, ReviewItem, Transaction
 from payments.models.review import ReviewKind
-from payments.providers.base import Kind, Outcome, ProviderResult
+from payments.providers.base import FailureCode, Kind, Outcome, ProviderResult
 from payments.services import schedule
 from payments.services.moves import Held, end_refund, legs_of, open_review, said, unexplained_legs, write_move
 from payments.states import MOVES, TERMINAL_OPERATION, Move, OperationState, PaymentState, Result, TransactionStatus
@@ -163,6 +163,8 @@ def _settle(held: Held, conclusion: Result, result: ProviderResult, actor: Actor
     )
     if conclusion is Result.DECLINED and result.outcome is Outcome.NOT_FOUND:
         result = replace(result, failure_code="NOT_EXECUTED", reason="The provider never carried it out.")
+    if conclusion is Result.EXPIRED:
+        result = replace(result, failure_code=FailureCode.EXPIRED, reason="")
     move = MOVES.get((PaymentState(payment.state), Kind(operation.kind), conclusion))
     if move is None:
         move = Move(
