@@ -91,6 +91,28 @@ def test_an_endpoint_that_hangs_delays_nobody() -> None:
     assert tries.count() == 40  # each delivery was attempted once: giving back costs no attempt
 
 
+def test_after_silence_the_rest_goes_back_and_one_probes() -> None:
+    claimed: list[int] = []
+    with receiver() as shop:
+
+        def answer(_exchange: object) -> bytes:
+            claimed.append(WebhookDelivery.objects.exclude(claim="").count())
+            connection.close()
+            return b"" if len(claimed) == 1 else reply()
+
+        shop.answer = answer
+        to, _ = endpoint(shop.url)
+        for _ in range(10):
+            fact(to.merchant_id)
+        relay_outbox(now=NOW)
+
+        assert send_all() == 10
+
+    assert claimed[:2] == [10, 1]
+    assert to.deliveries.filter(state="DELIVERED").count() == 9
+    assert to.deliveries.get(state="PENDING").attempts == 1
+
+
 def test_at_most_four_at_once_at_one_endpoint() -> None:
     at_once, most, lock = [0], [0], threading.Lock()
     busy = threading.Event()
