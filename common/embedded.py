@@ -103,6 +103,7 @@ class Services:
             "port": str(port),
             "unix_socket_directories": "",
             "timezone": "UTC",
+            "log_timezone": "UTC",
             "logging_collector": "off",
             # An error's statement and DETAIL show column values: those belong in no log.
             "log_min_error_statement": "panic",

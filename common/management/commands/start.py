@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management import get_commands
 from django.core.management.base import BaseCommand, CommandError
 
 from common.embedded import AlreadyRunning, CannotStart, Services, free_port, grant_app_role, port_is_free, role_of
@@ -50,9 +49,9 @@ class Command(BaseCommand):
             raise CommandError(str(exc)) from exc
         try:
             self.bring_up(services, urls, bind, sandbox_bind)
-            if not no_demo:
-                self.play()
-            self.show_where_to_look()
+            if no_demo or not self.play():
+                self.show_where_to_look()
+            self.say(f"everything runs; logs in {self.data_dir}/log; Ctrl-C stops everything")
             self.supervisor.watch_for_ever()
         except StopRequested:
             failure = None
@@ -135,25 +134,24 @@ class Command(BaseCommand):
         return False
 
     # -- the demo ----------------------------------------------------------------------------------------------------------
-    def play(self) -> None:
-        """Demo data on every start (it is idempotent), the business day on the first."""
-        self.tell("load_demo")
+    def play(self) -> bool:
+        """Load the demo (again: changes nothing) and, the first time, play the business day, which ends by saying where to look."""
         played = self.data_dir / "day-played"
-        if not played.exists() and self.tell("play_day"):
-            played.touch()
+        if not self.tell("load_demo") or played.exists() or not self.tell("play_day"):
+            return False
+        played.touch()
+        return True
 
     def tell(self, command: str) -> bool:
-        if command not in get_commands():
-            self.say(f"{command} is not part of this installation")
-            return False
-        code = self.supervisor.run(self.child(command, self.manage(command)))
+        """Run a command of the demo on this terminal. Its failure is told and stops nothing."""
+        code = self.supervisor.run(self.child(command, self.manage(command), LOG_LEVEL="WARNING"))
         if code != 0:
             self.say(f"{command} did not finish (exit code {code}); everything else keeps running")
         return code == 0
 
     def show_where_to_look(self) -> None:
         rows = [("site", self.url), ("console", f"{self.url}/admin/"), ("API", f"{self.url}/api/docs/")]
-        rows += [("sandbox", self.environment["SANDBOX_URL"]), ("logs", f"{self.data_dir}/log/")]
+        rows += [("sandbox", self.environment["SANDBOX_URL"])]
         demo = self.data_dir / "demo.json"
         if demo.exists():
             found = json.loads(demo.read_text())
@@ -163,8 +161,7 @@ class Command(BaseCommand):
         self.stdout.write("")
         for name, value in rows:
             self.stdout.write(f"  {name:<10} {value}")
-        self.stdout.write("\nCtrl-C stops everything.\n")
-        self.stdout.flush()
+        self.stdout.write("")
 
     # -- both --------------------------------------------------------------------------------------------------------------
     def manage(self, *arguments: str) -> list[str]:
