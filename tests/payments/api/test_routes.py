@@ -312,7 +312,9 @@ def test_head_is_get_without_a_body(api: Api) -> None:
     assert (response.status_code, response.content) == (200, b"")
 
 
-@pytest.mark.parametrize("given, echoed", [("my-id_1.2", True), ("bad id", False), ("x" * 65, False)])
+@pytest.mark.parametrize(
+    "given, echoed", [("my-id_1.2", True), ("bad id", False), ("x" * 65, False), ("4111-1111-1111-1111", False)]
+)
 def test_the_request_id_goes_through(api: Api, given: str, echoed: bool) -> None:
     response = api.get("/transactions/none", **{"X-Request-Id": given})
 
