@@ -8,98 +8,172 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Merchant',
+            name="Merchant",
             fields=[
-                ('id', models.CharField(editable=False, max_length=40, primary_key=True, serialize=False)),
-                ('code', models.CharField(max_length=20, unique=True, validators=[django.core.validators.RegexValidator('^[A-Z][A-Z0-9]{1,19}\\Z', 'Two to twenty capital letters and digits, a letter first.')])),
-                ('name', models.CharField(max_length=120)),
-                ('contact_email', models.EmailField(max_length=254)),
-                ('currency', models.CharField(default='MYR', max_length=3, validators=[common.fields.validate_currency])),
-                ('time_zone', models.CharField(default='Asia/Kuala_Lumpur', max_length=50)),
-                ('checksum_scheme', models.CharField(choices=[('epic-v1', 'epic-v1 (AES, existing merchants)'), ('epic-v2', 'epic-v2 (HMAC)')], default='epic-v2', max_length=10)),
-                ('eps_api_key_sealed', models.TextField(blank=True, default='')),
-                ('pass_phrase_sealed', models.TextField(blank=True, default='')),
-                ('extra_fields', models.JSONField(blank=True, default=list, help_text='Names of the EPS fields this merchant must send.')),
-                ('rate_plan', models.CharField(choices=[('default', 'Default'), ('demo', 'Demo (100,000 a minute)')], default='default', max_length=20)),
-                ('require_idempotency', models.BooleanField(blank=True, help_text='Unknown: required for live keys only.', null=True)),
-                ('is_active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField()),
+                ("id", models.CharField(editable=False, max_length=40, primary_key=True, serialize=False)),
+                (
+                    "code",
+                    models.CharField(
+                        max_length=20,
+                        unique=True,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Z][A-Z0-9]{1,19}\\Z", "Two to twenty capital letters and digits, a letter first."
+                            )
+                        ],
+                    ),
+                ),
+                ("name", models.CharField(max_length=120)),
+                ("contact_email", models.EmailField(max_length=254)),
+                (
+                    "currency",
+                    models.CharField(default="MYR", max_length=3, validators=[common.fields.validate_currency]),
+                ),
+                ("time_zone", models.CharField(default="Asia/Kuala_Lumpur", max_length=50)),
+                (
+                    "checksum_scheme",
+                    models.CharField(
+                        choices=[("epic-v1", "epic-v1 (AES, existing merchants)"), ("epic-v2", "epic-v2 (HMAC)")],
+                        default="epic-v2",
+                        max_length=10,
+                    ),
+                ),
+                ("eps_api_key_sealed", models.TextField(blank=True, default="")),
+                ("pass_phrase_sealed", models.TextField(blank=True, default="")),
+                (
+                    "extra_fields",
+                    models.JSONField(
+                        blank=True, default=list, help_text="Names of the EPS fields this merchant must send."
+                    ),
+                ),
+                (
+                    "rate_plan",
+                    models.CharField(
+                        choices=[("default", "Default"), ("demo", "Demo (100,000 a minute)")],
+                        default="default",
+                        max_length=20,
+                    ),
+                ),
+                (
+                    "require_idempotency",
+                    models.BooleanField(blank=True, help_text="Unknown: required for live keys only.", null=True),
+                ),
+                ("is_active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField()),
             ],
             options={
-                'db_table': 'merchant',
-                'ordering': ['code'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('code__regex', '^[A-Z][A-Z0-9]{1,19}$')), name='merchant_code_begins_with_a_letter')],
+                "db_table": "merchant",
+                "ordering": ["code"],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("code__regex", "^[A-Z][A-Z0-9]{1,19}$")),
+                        name="merchant_code_begins_with_a_letter",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ApiKey',
+            name="ApiKey",
             fields=[
-                ('id', models.CharField(editable=False, max_length=40, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=80)),
-                ('prefix', models.CharField(max_length=20)),
-                ('secret_hash', models.BinaryField(max_length=32, unique=True)),
-                ('live', models.BooleanField()),
-                ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), size=None)),
-                ('allowed_networks', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=50), blank=True, default=list, size=None)),
-                ('expires_at', models.DateTimeField()),
-                ('revoked_at', models.DateTimeField(blank=True, null=True)),
-                ('last_used_at', models.DateTimeField(blank=True, null=True)),
-                ('created_at', models.DateTimeField()),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='api_keys', to='merchants.merchant')),
+                ("id", models.CharField(editable=False, max_length=40, primary_key=True, serialize=False)),
+                ("name", models.CharField(max_length=80)),
+                ("prefix", models.CharField(max_length=20)),
+                ("secret_hash", models.BinaryField(max_length=32, unique=True)),
+                ("live", models.BooleanField()),
+                (
+                    "scopes",
+                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), size=None),
+                ),
+                (
+                    "allowed_networks",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=50), blank=True, default=list, size=None
+                    ),
+                ),
+                ("expires_at", models.DateTimeField()),
+                ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                ("last_used_at", models.DateTimeField(blank=True, null=True)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="api_keys", to="merchants.merchant"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'api_key',
-                'ordering': ['-created_at'],
+                "db_table": "api_key",
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='IdempotencyRecord',
+            name="IdempotencyRecord",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('live', models.BooleanField()),
-                ('key', models.CharField(max_length=255)),
-                ('fingerprint', models.BinaryField(max_length=32)),
-                ('status', models.PositiveSmallIntegerField()),
-                ('body', models.BinaryField()),
-                ('created_at', models.DateTimeField()),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='merchants.merchant')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("live", models.BooleanField()),
+                ("key", models.CharField(max_length=255)),
+                ("fingerprint", models.BinaryField(max_length=32)),
+                ("status", models.PositiveSmallIntegerField()),
+                ("body", models.BinaryField()),
+                ("created_at", models.DateTimeField()),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to="merchants.merchant"
+                    ),
+                ),
             ],
             options={
-                'db_table': 'idempotency_record',
-                'indexes': [models.Index(fields=['created_at'], name='idempotency_by_age')],
-                'constraints': [models.UniqueConstraint(fields=('merchant', 'live', 'key'), name='idempotency_key_once')],
+                "db_table": "idempotency_record",
+                "indexes": [models.Index(fields=["created_at"], name="idempotency_by_age")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("merchant", "live", "key"), name="idempotency_key_once")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='ProviderAccount',
+            name="ProviderAccount",
             fields=[
-                ('id', models.CharField(editable=False, max_length=40, primary_key=True, serialize=False)),
-                ('provider', models.CharField(max_length=20)),
-                ('live', models.BooleanField()),
-                ('label', models.CharField(max_length=80)),
-                ('account_key', models.CharField(max_length=60)),
-                ('config', models.JSONField(default=dict)),
-                ('credentials_sealed', models.TextField()),
-                ('priority', models.PositiveSmallIntegerField(default=100)),
-                ('fee_basis_points', models.PositiveIntegerField(default=0)),
-                ('fee_fixed_minor', models.PositiveIntegerField(default=0)),
-                ('confirm_events', models.BooleanField(default=False, help_text='Ask the provider before believing its callbacks.')),
-                ('is_active', models.BooleanField(default=True)),
-                ('created_at', models.DateTimeField()),
-                ('merchant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='provider_accounts', to='merchants.merchant')),
+                ("id", models.CharField(editable=False, max_length=40, primary_key=True, serialize=False)),
+                ("provider", models.CharField(max_length=20)),
+                ("live", models.BooleanField()),
+                ("label", models.CharField(max_length=80)),
+                ("account_key", models.CharField(max_length=60)),
+                ("config", models.JSONField(default=dict)),
+                ("credentials_sealed", models.TextField()),
+                ("priority", models.PositiveSmallIntegerField(default=100)),
+                ("fee_basis_points", models.PositiveIntegerField(default=0)),
+                ("fee_fixed_minor", models.PositiveIntegerField(default=0)),
+                (
+                    "confirm_events",
+                    models.BooleanField(default=False, help_text="Ask the provider before believing its callbacks."),
+                ),
+                ("is_active", models.BooleanField(default=True)),
+                ("created_at", models.DateTimeField()),
+                (
+                    "merchant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="provider_accounts",
+                        to="merchants.merchant",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'provider_account',
-                'ordering': ['merchant', 'provider', 'priority'],
-                'constraints': [models.UniqueConstraint(fields=('provider', 'account_key'), name='provider_account_key_once'), models.CheckConstraint(condition=models.Q(('fee_basis_points__lte', 10000)), name='provider_account_fee_at_most_all')],
+                "db_table": "provider_account",
+                "ordering": ["merchant", "provider", "priority"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("provider", "account_key"), name="provider_account_key_once"),
+                    models.CheckConstraint(
+                        condition=models.Q(("fee_basis_points__lte", 10000)), name="provider_account_fee_at_most_all"
+                    ),
+                ],
             },
         ),
     ]
