@@ -125,15 +125,17 @@ class StatementReader:
         self._check_head(next(rows, None), next(rows, None))
         problems: list[str] = []
         count = amount = fee = net = 0
-        trailer = None
+        number, trailer = rows.line_num, None
         for row in rows:
-            number = rows.line_num
+            before, number = number, rows.line_num
             if trailer is not None:
                 raise RefusedFile(f"line {number}: there is something after the trailer")
             if row[:1] == ["T"]:
                 trailer = row
                 continue
             try:
+                if number != before + 1:
+                    raise _Problem("a line break inside quotes")
                 line = self._line(number, row)
             except _Problem as exc:
                 problems.append(f"line {number}: {exc}")
@@ -184,8 +186,6 @@ class StatementReader:
     def _line(self, number: int, row: list[str]) -> Line:
         if len(row) != len(self._format.header):
             raise _Problem(f"{len(row)} columns instead of {len(self._format.header)}")
-        if any("\n" in field for field in row):
-            raise _Problem("a line break inside quotes")
         columns, position = self._format.columns, self._position
         type_ = self._format.types.get(row[position[columns.type]])
         if type_ is None:
