@@ -30,7 +30,7 @@ _LOOKUP_END = r"(__(id|pk|code))?(__(exact|isnull|isempty)|_(from|to))?"
 Details = Sequence[tuple[str | None, Sequence[Any]]]
 
 
-class CappedPaginator(Paginator):
+class CappedPaginator(Paginator):  # type: ignore[type-arg]
     """Counts to 10,000 and no further: a list of millions costs no more, and nobody turns two hundred pages."""
 
     @cached_property
