@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from common.books import Asked, Found, check, query
 from payments.states import PAYMENT_MOVES, TRANSACTION_MOVES
 
@@ -64,7 +66,7 @@ def only_listed_moves_were_made(asked: Asked) -> Found:
     )
 
 
-def _pairs(moves: set[tuple[str, str]]) -> list[str]:
+def _pairs(moves: Iterable[tuple[str, str]]) -> list[str]:
     return sorted(f"{before}>{after}" for before, after in moves)
 
 
