@@ -65,7 +65,7 @@ class EpsView(View):
             try:
                 self.fields = self._read()
                 self.merchant = authenticate(self.fields, joined=self.joined, now=self.now)
-            finally:
+            finally:  # it counts whether or not it is believed
                 verdict = self._count()
                 if not verdict.allowed:
                     raise RateLimitExceeded("Too many requests. Please wait a moment.")

@@ -11,9 +11,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from django.test import Client
+from django.utils import timezone
 
 from merchants.models import ProviderAccount
-from payments.models import Operation
+from payments.models import Operation, ProviderEvent, Transaction
+from tests.factories import ProviderAccountFactory, new_transaction, sale_of
 from tests.factories.merchants import rsa_pair
 
 FORM = "application/x-www-form-urlencoded"
@@ -85,3 +87,16 @@ def call_back(fields: dict[str, str] | bytes, *, content_type: str = FORM, **ext
     """The provider posts to us."""
     body = fields if isinstance(fields, bytes) else urlencode(fields).encode()
     return Client().generic("POST", "/eps/callback", body, CONTENT_TYPE=content_type, **extra)
+
+
+def unpaid(provider: str = "fpx") -> tuple[ProviderAccount, Operation]:
+    """An account and the operation of a payment of 100.00 on it that the payer has not made yet."""
+    account = ProviderAccountFactory(provider=provider)
+    return account, sale_of(new_transaction(account, now=timezone.now()).transaction)
+
+
+def untouched() -> bool:
+    """The one transaction is as it was created, and no message was believed."""
+    transaction = Transaction.objects.get()
+    believed = ProviderEvent.objects.exclude(state="REJECTED")
+    return (transaction.status, transaction.version) == ("PENDING", 1) and not believed.exists()

@@ -14,8 +14,10 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from django.test import Client
 
+from common.models import AuditRecord, Fact
 from merchants.models import Merchant
 from merchants.selectors import forget_accounts, forget_merchants
+from payments.models import Operation, Payment, Transaction
 from tests.factories import MerchantFactory, ProviderAccountFactory
 
 API_KEY, PASS_PHRASE = "eps-key-of-tests", "kata laluan ujian"
@@ -79,3 +81,7 @@ def post(path: str, fields: dict[str, str], *, accept: str = "*/*", **headers: s
 
 def ask(merchant: Merchant, **changes: str | None) -> Any:
     return post("request", request_fields(merchant, **changes))
+
+
+def nothing_was_written() -> bool:
+    return not any(model.objects.exists() for model in (Transaction, Payment, Operation, Fact, AuditRecord))
