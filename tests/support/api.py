@@ -65,6 +65,12 @@ def counts() -> Mapping[str, int]:
     return {model.__name__: model.objects.count() for model in COUNTED}
 
 
+def content(response: HttpResponse) -> Any:
+    """The JSON of a success."""
+    assert response.status_code in (200, 201), response.content
+    return json.loads(response.content)
+
+
 def refusal(response: HttpResponse, status: int, code: str) -> dict[str, Any]:
     """The error of a refusal, which is checked to have the documented shape."""
     assert response.status_code == status, response.content
