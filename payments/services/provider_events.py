@@ -30,6 +30,8 @@ from payments.states import OperationState
 
 log = structlog.get_logger(__name__)
 
+_KEPT_OF_REJECTED = 4096  # a forger cannot make us keep more than this of each try
+_TO_ACT_ON = (EventState.RECEIVED, EventState.UNMATCHED)
 _MATCH_FOR = timedelta(hours=24)  # how long an unknown reference is tried again
 
 
@@ -88,7 +90,10 @@ def provider_event_act(*, event_id: str, account: OpenAccount, report: Report, n
         effect = payment_advance(operation_id=operation.pk, result=report.result, actor=actor, now=now)
     crashpoint("callback.acted")
     acted = effect in (Effect.MOVED, Effect.REVIEW, Effect.WAITING)
-    event.update(
+    if not acted:  # a copy that arrived at the same moment may have acted: that stands
+        event = event.exclude(state=EventState.ACTED)
+    # A copy that raced us may have been quicker: its ACTED must not become our IGNORED.
+    event.filter(state__in=_TO_ACT_ON).update(
         state=EventState.ACTED if acted else EventState.IGNORED,
         payment_id=operation.payment_id,
         acted_at=now,
@@ -160,8 +165,8 @@ def _store(
                 "" if report is None else report.reference[:60],
                 message.method,
                 message.content_type[:100],
-                message.query,
-                message.body,
+                message.query[:_KEPT_OF_REJECTED] if rejected else message.query,
+                message.body[:_KEPT_OF_REJECTED] if rejected else message.body,
                 source_ip,
                 note[:255],
                 None if rejected else _sweeps_turn(now),
@@ -169,4 +174,4 @@ def _store(
             ],
         )
         event_id, state = cursor.fetchone()
-    return event_id, state in (EventState.RECEIVED, EventState.UNMATCHED)
+    return event_id, state in _TO_ACT_ON

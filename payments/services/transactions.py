@@ -64,6 +64,7 @@ class NewTransaction:
             self.bank_code,
             self.description,
             self.return_url,
+            *(f"{name}={value}" for name, value in sorted(self.extra_fields.items())),
         )
         return hashlib.sha256("\x1f".join(parts).encode()).digest()
 
