@@ -92,8 +92,7 @@ def provider_event_act(*, event_id: str, account: OpenAccount, report: Report, n
     acted = effect in (Effect.MOVED, Effect.REVIEW, Effect.WAITING)
     if not acted:  # a copy that arrived at the same moment may have acted: that stands
         event = event.exclude(state=EventState.ACTED)
-    # A copy that raced us may have been quicker: its ACTED must not become our IGNORED.
-    event.filter(state__in=_TO_ACT_ON).update(
+    event.update(
         state=EventState.ACTED if acted else EventState.IGNORED,
         payment_id=operation.payment_id,
         acted_at=now,
