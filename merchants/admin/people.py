@@ -8,7 +8,6 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
-from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import ModelAdmin
@@ -48,19 +47,26 @@ class OperatorAdmin(UserAdmin, ModelAdmin):  # type: ignore[type-arg]
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def save_related(self, request: HttpRequest, form: ModelForm[User], formsets: Any, change: bool) -> None:
-        super().save_related(request, form, formsets, change)
-        record_action(
-            actor=operator(request),
-            action=f"operator.{'changed' if change else 'added'}",
-            subject_type="operator",
-            subject_id=str(form.instance.pk),
-            now=timezone.now(),
-            changes={
-                "username": form.instance.username,
-                "fields": [n for n in form.changed_data if "password" not in n],
-            },
-        )
+    def log_addition(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        _record(request, "operator.added", obj, message)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
+        """A change by the form, or of the password."""
+        _record(request, "operator.changed", obj, message)
+        return super().log_change(request, obj, message)
+
+
+def _record(request: HttpRequest, action: str, user: User, message: Any) -> None:
+    """Which fields changed, never their values: one of them is a password."""
+    record_action(
+        actor=operator(request),
+        action=action,
+        subject_type="operator",
+        subject_id=str(user.pk),
+        now=timezone.now(),
+        changes={"username": user.username, "fields": message},
+    )
 
 
 @admin.register(Group)

@@ -9,6 +9,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
+from common.models import AuditRecord
 from tests.console.conftest import PASSWORD, SignIn
 
 LOGIN = "/admin/login/"
@@ -78,3 +79,25 @@ def test_pages_are_not_kept_by_browsers_and_not_framed(sign_in: SignIn) -> None:
     assert "no-store" in response["Cache-Control"]
     assert response["X-Frame-Options"] == "DENY"
     assert "frame-ancestors 'none'" in response["Content-Security-Policy"]
+
+
+def test_a_changed_password_is_audited_without_it(aisha: User, sign_in: SignIn) -> None:
+    new = "another-long-password"
+
+    response = sign_in("superuser").post(
+        f"/admin/auth/user/{aisha.pk}/password/", {"password1": new, "password2": new, "usable_password": "true"}
+    )
+
+    assert response.status_code == 302
+    record = AuditRecord.objects.get(action="operator.changed")
+    assert (record.actor, record.subject_id) == ("operator:demo_superuser", str(aisha.pk))
+    assert new not in str(record.changes)
+    aisha.refresh_from_db()
+    assert aisha.check_password(new)
+
+
+def test_an_operator_is_never_deleted(aisha: User, sign_in: SignIn) -> None:
+    client = sign_in("superuser")
+
+    assert client.post(f"/admin/auth/user/{aisha.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert User.objects.filter(pk=aisha.pk).exists()
