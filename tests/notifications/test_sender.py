@@ -77,10 +77,10 @@ def test_an_endpoint_that_hangs_delays_nobody() -> None:
 
         quick_done = threading.Event()
         quick.answer = lambda exchange: (len(quick.requests) == 40 and quick_done.set()) or reply()
-        sender = threading.Thread(target=lambda: (send_all(attempt_seconds=3), connection.close()))
+        sender = threading.Thread(target=lambda: (send_all(attempt_seconds=15), connection.close()))
         sender.start()
 
-        assert quick_done.wait(2.5), "the quick endpoint waited for the slow one"
+        assert quick_done.wait(12), "the quick endpoint waited for the slow one"
         assert len(slow.requests) == slow.connections == 1  # one at a time while it has not proved itself
         slow.stop.set()  # it hangs up from now on
         sender.join(60)
