@@ -4,44 +4,39 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from psycopg import sql
 
 from common.embedded import grant_app_role, role_of
+from tests.support.databases import clone, database_url, use_database
 from tests.support.sandbox_process import SandboxProcess
 
 _TEMPLATE_LOCK = 7021
-
-
-def _url(database: str, url: str | None = None) -> str:
-    return urlsplit(url or os.environ["DATABASE_URL"])._replace(path=f"/{database}").geturl()
 
 
 def _migrate(database: str) -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    grant_app_role(_url(database), role_of(os.environ["TEST_APP_URL"]))
-    _use(database)
+    grant_app_role(database_url(database), role_of(os.environ["TEST_APP_URL"]))
+    use_database(database)
     call_command("migrate", verbosity=0)
     connection.close()
 
 
-def _use(database: str) -> None:
-    from django.conf import settings
-    from django.db import connection
-
-    connection.close()
-    settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = database
+@pytest.fixture(scope="session")
+def template_database(testrun_uid: str) -> str:
+    return f"template_{testrun_uid}"
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_blocker: pytest.FixtureRequest, testrun_uid: str, worker_id: str) -> Iterator[None]:
-    template, own = f"template_{testrun_uid}", f"test_{testrun_uid}_{worker_id}"
-    with psycopg.connect(_url("postgres"), autocommit=True) as admin:
+def django_db_setup(
+    django_db_blocker: pytest.FixtureRequest, template_database: str, testrun_uid: str, worker_id: str
+) -> Iterator[None]:
+    template, own = template_database, f"test_{testrun_uid}_{worker_id}"
+    with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
         admin.execute("SELECT pg_advisory_lock(%s)", [_TEMPLATE_LOCK])
         if not admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [template]).fetchone():
             draft = f"{template}_draft"
@@ -52,14 +47,12 @@ def django_db_setup(django_db_blocker: pytest.FixtureRequest, testrun_uid: str, 
                 sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(draft), sql.Identifier(template))
             )
         admin.execute("SELECT pg_advisory_unlock(%s)", [_TEMPLATE_LOCK])
-        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(own), sql.Identifier(template)))
-    with django_db_blocker.unblock():
-        _use(own)
-    yield
-    with django_db_blocker.unblock():
-        _use(own)  # closes the connection
-    with psycopg.connect(_url("postgres"), autocommit=True) as admin:
-        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(own)))
+    with clone(template, own):
+        with django_db_blocker.unblock():
+            use_database(own)
+        yield
+        with django_db_blocker.unblock():
+            use_database(own)  # closes the connection
 
 
 @pytest.fixture
@@ -67,7 +60,7 @@ def app_role_url(django_db_setup: None) -> str:
     """The test's database as the role that every process of an installation uses: it owns no table."""
     from django.db import connection
 
-    return _url(connection.settings_dict["NAME"], os.environ["TEST_APP_URL"])
+    return database_url(connection.settings_dict["NAME"], os.environ["TEST_APP_URL"])
 
 
 @pytest.fixture
@@ -75,7 +68,7 @@ def process_environment(django_db_setup: None) -> dict[str, str]:
     """The environment of a real process (worker, server) that shall work on the test's own database and Redis."""
     from django.db import connection
 
-    return dict(os.environ) | {"DATABASE_URL": _url(connection.settings_dict["NAME"])}
+    return dict(os.environ) | {"DATABASE_URL": database_url(connection.settings_dict["NAME"])}
 
 
 @pytest.fixture(scope="session")
