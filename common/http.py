@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from typing import cast
 
 import structlog
 from django.conf import settings
@@ -68,7 +69,7 @@ class PagesOnlyMiddleware:
             middleware = import_string(name)(pages)
             if hasattr(middleware, "process_view"):
                 self._view_middleware.insert(0, middleware.process_view)
-            pages = convert_exception_to_response(middleware)
+            pages = cast(GetResponse, convert_exception_to_response(middleware))
         self._pages = pages
 
     def __call__(self, request: HttpRequest) -> HttpResponse:

@@ -121,6 +121,11 @@ def stop_all(processes: Sequence[Process], *, seconds: float = 10.0) -> None:
         process.wait(seconds)
 
 
+def end_with_parent() -> None:
+    """Have the kernel ask this process to stop (SIGTERM) when its parent dies."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+
 def _signal_group(group: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, number)

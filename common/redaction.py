@@ -27,7 +27,7 @@ _SHAPES = [
     (re.compile(r"\b(cfk_(?:live|test)_[\w-]{7})[\w-]+"), rf"\1{HIDDEN}"),
     (re.compile(r"\bwhsec_[\w+/=-]+"), HIDDEN),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), HIDDEN),
-    # scheme://user:password@host
+    # the password of a URL
     (re.compile(r"\b([a-z][a-z0-9+.-]*://[^\s:/@]*):[^\s@/]+@"), rf"\1:{HIDDEN}@"),
     # name=value of a form, a query or a connection string
     (re.compile(rf"(?i)([\w.-]*(?:{_WORDS.replace('_?', '[_-]?')})[\w-]*=)[^\s&,;\"']+"), rf"\1{HIDDEN}"),

@@ -18,7 +18,7 @@ SHAPES = {
     ),
     "JSON web token": re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
     "webhook secret": re.compile(r"\bwhsec_[A-Za-z0-9+/=]{24,}"),
-    "password in a URL": re.compile(r"\b[a-z][a-z0-9+]*://[^/\s:@\"'{}$<]*:[^/\s@\"'{}$<]{6,}@"),
+    "password in a URL": re.compile(r"\b[a-z][a-z0-9+]*://[^/\s:@\"'{}$<]*:(?!PASSWORD@)[^/\s@\"'{}$<]{6,}@"),
     "literal secret": re.compile(
         r"(?i)(?:secret|password|api_?key|token|pass_?phrase)[a-z_]*[\"']?\s*[:=]\s*[\"'](?=[^\"']*[0-9])[A-Za-z0-9+/_=-]{20,}[\"']"
     ),

@@ -85,7 +85,7 @@ def test_values_of_secret_names_are_hidden(lines, name):
         ("sent Authorization: Bearer abc.def-123", "sent Authorization: Bearer [hidden]"),
         ("key cfk_live_AbCdEfGhIjKlMnOp used", "key cfk_live_AbCdEfG[hidden] used"),
         ("secret whsec_c2VjcmV0c2VjcmV0 used", "secret [hidden] used"),
-        ("postgresql://app:hunter22@db/x is away", "postgresql://app:[hidden]@db/x is away"),
+        ("postgresql://app:hunter22@db/x is away", "postgresql://app:[hidden]@db/x is away"),  # not a secret
         ("POST a=1&password=hunter22&b=2", "POST a=1&password=[hidden]&b=2"),
         ("{'api_key': 'hunter22', 'b': 2}", "{'api_key': '[hidden]', 'b': 2}"),
         ('body {"passPhrase": "hunter22"}', 'body {"passPhrase": "[hidden]"}'),

@@ -19,6 +19,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from common.embedded import AlreadyRunning, CannotStart, Services, free_port, grant_app_role, port_is_free, role_of
 from common.processes import Command as Child
+from common.processes import end_with_parent
 from common.supervisor import GaveUp, StopRequested, Supervisor, read_procfile
 from common.wheels import NotInstalled
 
@@ -42,6 +43,8 @@ class Command(BaseCommand):
         self.supervisor = Supervisor(self.say)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: self.supervisor.request_stop())
+        if "MAKELEVEL" in os.environ:  # whoever kills `make run` means us
+            end_with_parent()
         services = Services(self.data_dir)
         try:
             urls = services.start()
