@@ -31,7 +31,8 @@ class WebhookDelivery(models.Model):
     """
 
     id = id_field()
-    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.PROTECT, related_name="deliveries")
+    # No index of its own: the unique constraint begins with it.
+    endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
     event_id = models.CharField(max_length=40)  # of the fact; merchants tell repeats by it
     event_type = models.CharField(max_length=40)
     transaction_id = models.CharField(max_length=40, blank=True, default="")
