@@ -20,9 +20,9 @@ from tests.notifications.receiver import receiver
 def test_a_vector_by_hand() -> None:
     """The example of the Standard Webhooks specification's libraries, and S2's header over the same bytes."""
     secret, body = (
-        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",  # not a secret: that example's
         b'{"test": 2432232314}',
-    )  # not a secret: the specification's example
+    )
 
     headers = signed_headers(
         event_id="msg_p5jXN8AQM9LWM0D4loKWxJek", at=datetime.fromtimestamp(1614265330, UTC), body=body, secrets=[secret]
