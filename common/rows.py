@@ -17,10 +17,18 @@ from functools import lru_cache
 from typing import Any, cast
 
 from django.db import connection, models
+from psycopg import RawCursor
 
 
 class StaleRow(Exception):
     """A guarded update found its row in another state than expected. Nothing of the enclosing transaction may be kept."""
+
+
+@lru_cache(maxsize=512)
+def _numbered(statement: str) -> str:
+    """The statement with PostgreSQL's own placeholders, $1, $2, ..."""
+    first, *rest = statement.split("%s")
+    return first + "".join(f"${number}{part}" for number, part in enumerate(rest, start=1))
 
 
 Converter = Callable[[Any], Any]
@@ -114,8 +122,11 @@ class Rows:
             for row in rows:
                 params += row
         counts = ", ".join(f"(SELECT count(*) FROM {label})" for label in self._guards) or "1"
-        with connection.cursor() as cursor:
-            cursor.execute(f"WITH {', '.join(parts)} SELECT {counts}", params)
+        connection.ensure_connection()
+        # PostgreSQL binds the parameters and keeps the plan of a statement it has seen before (`prepare_threshold`); Django's
+        # own cursor would have psycopg parse thousands of characters and quote a hundred values for each of them.
+        with connection.make_cursor(RawCursor(connection.connection)) as cursor:
+            cursor.execute(_numbered(f"WITH {', '.join(parts)} SELECT {counts}"), params)
             found = cursor.fetchone()
         if self._guards and any(count != 1 for count in found):
             raise StaleRow(f"{len(self._guards)} guarded updates found {found} rows")

@@ -6,18 +6,41 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('payments', '0002_rules'),
+        ("payments", "0002_rules"),
     ]
 
     operations = [
         migrations.AddConstraint(
-            model_name='operation',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind__in', [payments.providers.base.Kind['CAPTURE'], payments.providers.base.Kind['VOID']]), models.Q(('state__in', [payments.states.OperationState['CONFLICTED'], payments.states.OperationState['DECLINED'], payments.states.OperationState['EXPIRED'], payments.states.OperationState['SUCCEEDED']]), _negated=True)), fields=('payment',), name='operation_one_capture_or_void_at_a_time'),
+            model_name="operation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    ("kind__in", [payments.providers.base.Kind["CAPTURE"], payments.providers.base.Kind["VOID"]]),
+                    models.Q(
+                        (
+                            "state__in",
+                            [
+                                payments.states.OperationState["CONFLICTED"],
+                                payments.states.OperationState["DECLINED"],
+                                payments.states.OperationState["EXPIRED"],
+                                payments.states.OperationState["SUCCEEDED"],
+                            ],
+                        ),
+                        _negated=True,
+                    ),
+                ),
+                fields=("payment",),
+                name="operation_one_capture_or_void_at_a_time",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='operation',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind__in', [payments.providers.base.Kind['SALE'], payments.providers.base.Kind['AUTHORIZE']])), fields=('payment',), name='operation_one_opening_per_payment'),
+            model_name="operation",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(
+                    ("kind__in", [payments.providers.base.Kind["SALE"], payments.providers.base.Kind["AUTHORIZE"]])
+                ),
+                fields=("payment",),
+                name="operation_one_opening_per_payment",
+            ),
         ),
     ]

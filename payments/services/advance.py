@@ -172,9 +172,10 @@ def _settle(held: Held, conclusion: Result, result: ProviderResult, actor: Actor
             TransactionStatus(held.transaction.status),
             f"{operation.kind.lower()}.unexpected",
         )
-        amount = result.amount or operation.amount
-        legs = unexplained_legs(held, amount) if conclusion in (Result.SUCCEEDED, Result.CONFLICTED) else []
-        open_review(rows, held, ReviewKind.LATE_SUCCESS, "Its payment had moved on before it ended.", result, now)
+        legs = []
+        if conclusion in (Result.SUCCEEDED, Result.CONFLICTED):
+            legs = unexplained_legs(held, result.amount or operation.amount)
+            open_review(rows, held, ReviewKind.LATE_SUCCESS, "Its payment had moved on before it ended.", result, now)
     else:
         legs = legs_of(held, conclusion, result)
     if conclusion is Result.CONFLICTED:

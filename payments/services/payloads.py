@@ -11,7 +11,7 @@ from payments.models import Payment, Refund, Transaction
 def transaction_payload(transaction: Transaction, payment: Payment, refund: Refund | None = None) -> dict[str, Any]:
     """The `data` of a webhook (contracts section 4)."""
     currency = transaction.currency
-    payload = {
+    payload: dict[str, Any] = {
         "transactionId": transaction.pk,
         "transactionReference": payment.payment_trans_id,
         "externalReference": transaction.external_reference,

@@ -83,4 +83,4 @@ def _retry(event_id: str, now: datetime) -> None:
     try:
         provider_event_retry(event_id=event_id, now=now)
     except Exception:  # as above: a message that can no longer be read must not stop the others
-        log.exception("sweep.event_failed", event=event_id)
+        log.exception("sweep.event_failed", provider_event=event_id)
