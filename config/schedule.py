@@ -15,7 +15,7 @@ EVERY_SECONDS = {
     "payments.refresh_banks": 600,
     "merchants.reap_idempotency_records": 3600,
 }
-DAILY = {"reconciliation.nightly": crontab(hour=2, minute=0)}  # in Kuala Lumpur (settings.CELERY_TIMEZONE)
+DAILY = {"reconciliation.nightly": crontab(hour="2-6", minute=0)}  # in Kuala Lumpur (settings.CELERY_TIMEZONE); repeats catch up
 
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     task: {"task": task, "schedule": schedule(seconds), "options": {"expires": max(seconds * 2, 5)}}

@@ -44,7 +44,7 @@ def _take_operations(*, now: datetime, limit: int) -> list[tuple[str, str]]:
             """,
             [_lease_end(now), now, limit],
         )
-        return cursor.fetchall()
+        return [(row[0], row[1]) for row in cursor.fetchall()]
 
 
 def _take_events(*, now: datetime, limit: int) -> list[str]:
