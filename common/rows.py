@@ -125,7 +125,7 @@ class Rows:
         connection.ensure_connection()
         # PostgreSQL binds the parameters and keeps the plan of a statement it has seen before (`prepare_threshold`); Django's
         # own cursor would have psycopg parse thousands of characters and quote a hundred values for each of them.
-        with connection._prepare_cursor(RawCursor(connection.connection)) as cursor:
+        with connection._prepare_cursor(RawCursor(connection.connection)) as cursor:  # type: ignore[attr-defined]
             cursor.execute(_numbered(f"WITH {', '.join(parts)} SELECT {counts}"), params)
             found = cursor.fetchone()
         if self._guards and any(count != 1 for count in found):
