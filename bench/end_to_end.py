@@ -29,6 +29,7 @@ sys.path.insert(0, str(ROOT))
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.local"
 
 import requests
+
 from common.embedded import free_port
 
 _ACTION = re.compile(r'<form method="post" action="([^"]+)"')
@@ -141,6 +142,35 @@ def quiet(database_url: str, seconds: float = 120) -> tuple[float, dict[str, int
             time.sleep(0.5)
 
 
+_ROLES = {
+    "web": "config.wsgi",
+    "worker": "celery -A config worker",
+    "scheduler": "celery -A config beat",
+    "provider sandbox": "sandbox",
+    "PostgreSQL": "postgres",
+    "Redis": "valkey-server",
+    "webhook receiver": "bench.sink",
+    "payers": "end_to_end.py",
+}
+
+
+def cpu_by_role() -> dict[str, float]:
+    """CPU seconds so far of every process on the machine that plays a role."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    used = dict.fromkeys(_ROLES, 0.0)
+    for entry in Path("/proc").iterdir():
+        try:
+            command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except (OSError, ValueError):
+            continue
+        for role, mark in _ROLES.items():
+            if mark in command:
+                used[role] += (int(fields[11]) + int(fields[12])) / ticks
+                break
+    return used
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=30)
@@ -155,7 +185,9 @@ def main() -> None:
     )
     try:
         payers = Payers(demo, options.method)
+        before = cpu_by_role()
         took = payers.run(options.payers, options.seconds)
+        after = cpu_by_role()
         tail, left = quiet(demo["database_url"])
         books = requests.get(f"{demo['sandbox_url']}/_books/{options.method}", timeout=60).json()["entries"]
         charged = sum(entry["status"] == "completed" for entry in books)
@@ -177,6 +209,8 @@ def main() -> None:
         print(
             f"quiet {tail:.1f} s later; left behind: {left}; charged at the provider: {charged}; webhooks: {received}"
         )
+        costs = {role: (after[role] - before[role]) * 1000 / max(payers.done, 1) for role in after}
+        print("CPU-ms a payment: " + ", ".join(f"{role} {cost:.1f}" for role, cost in costs.items()))
         print(f"verify_books: {'clean' if verified.returncode == 0 else verified.stderr.decode()[-500:]}")
     finally:
         listener.kill()

@@ -14,6 +14,7 @@ MERCHANT_CODE = re.compile(r"[A-Z][A-Z0-9]{1,19}")
 _CACHE_SECONDS = 5.0
 _MOST_MERCHANTS = 10_000  # remembered at once: codes that do not exist are remembered too, and anybody may invent those
 _opened: dict[tuple[str, bool], tuple[float, tuple[OpenAccount, ...]]] = {}
+_named: dict[tuple[str, str], tuple[float, OpenAccount]] = {}
 _eps_merchants: dict[str, tuple[float, EpsMerchant | None]] = {}
 
 
@@ -56,9 +57,22 @@ def active_accounts(merchant_id: str, *, live: bool) -> tuple[OpenAccount, ...]:
     return accounts
 
 
+def account_named(provider: str, account_key: str) -> OpenAccount | None:
+    """The account, active or not, that a provider's message names. Up to 5 s old."""
+    found = _named.get((provider, account_key))
+    if found is not None and time.monotonic() - found[0] < _CACHE_SECONDS:
+        return found[1]
+    row = ProviderAccount.objects.filter(provider=provider, account_key=account_key).first()
+    if row is None:
+        return None
+    _named[provider, account_key] = (time.monotonic(), open_account(row))
+    return _named[provider, account_key][1]
+
+
 def forget_accounts() -> None:
     """Drop the cache: after an account was changed, and between tests."""
     _opened.clear()
+    _named.clear()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -101,14 +101,15 @@ def provider_return(request: HttpRequest, provider: str) -> HttpResponse:
     received = receive(request)
     if not received.verified:
         raise Unauthorized(received.note)
-    if received.payment is None:  # kept, and looked at again: it may have overtaken our own commit
+    payment = received.payment()
+    if payment is None:  # kept, and looked at again: it may have overtaken our own commit
         return _message(request, "Being checked", "Please go back to the merchant's page.", 200)
-    back = merchant_return(received.payment)
+    back = merchant_return(payment)
     if back is None:
-        return HttpResponseRedirect(pay_url(received.payment.transaction_id), status=303)
+        return HttpResponseRedirect(pay_url(payment.transaction_id), status=303)
     if back.method == "GET":
         return HttpResponseRedirect(back.url, status=303)
-    return _result(request, received.payment, back=back, at_once=True)
+    return _result(request, payment, back=back, at_once=True)
 
 
 def _payment(transaction_id: str) -> Payment:

@@ -18,8 +18,7 @@ from django.db import connection
 from common.changes import Actor
 from common.crashpoints import crashpoint
 from common.ids import new_id
-from merchants.models import ProviderAccount
-from merchants.selectors import OpenAccount, open_account
+from merchants.selectors import OpenAccount, account_named, open_account
 from payments.models import Operation, Payment, ProviderEvent
 from payments.models.provider_event import EventState
 from payments.providers.base import BadSignature, InboundMessage, Outcome, Report
@@ -37,11 +36,18 @@ _MATCH_FOR = timedelta(hours=24)  # how long an unknown reference is tried again
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What became of a message: `verified` decides the answer; `payment` is for sending a payer's browser on."""
+    """What became of a message: `verified` decides the answer."""
 
     verified: bool
-    payment: Payment | None
     note: str = ""
+    account_id: str = ""
+    reference: str = ""
+
+    def payment(self) -> Payment | None:
+        """The payment that the message was about, as it is now: for sending a payer's browser on. Only of the account that
+        spoke: nobody else is sent on with its signed state."""
+        payments = Payment.objects.select_related("transaction__merchant").filter(provider_account_id=self.account_id)
+        return payments.filter(operations__reference=self.reference).first()
 
 
 def provider_event_receive(
@@ -50,28 +56,32 @@ def provider_event_receive(
     """Take in a callback or a returning browser. `fields` are its parsed fields, used only to find out who claims to speak."""
     named = identify(fields)
     if named is None:
-        return Received(verified=False, payment=None, note="It speaks no provider's dialect.")
+        return Received(verified=False, note="It speaks no provider's dialect.")
     provider, account_key = named
-    row = ProviderAccount.objects.filter(provider=provider, account_key=account_key).first()
-    if row is None:
-        return Received(verified=False, payment=None, note="It names no account of ours.")
-    account = open_account(row)
+    account = account_named(provider, account_key)
+    if account is None:
+        return Received(verified=False, note="It names no account of ours.")
     try:
         report = open_provider(account).read(message)
     except BadSignature as exc:
         _store(account, message, report=None, note=str(exc), source_ip=source_ip, now=now)
         log.warning("provider_event.rejected", provider=provider, reason=str(exc))
-        return Received(verified=False, payment=None, note=str(exc))
+        return Received(verified=False, note=str(exc))
     event_id, fresh = _store(account, message, report=report, note="", source_ip=source_ip, now=now)
     crashpoint("callback.stored")
     if fresh:
         provider_event_act(event_id=event_id, account=account, report=report, now=now)
-    return Received(verified=True, payment=_payment_of(account, report))
+    return Received(verified=True, account_id=account.id, reference=report.reference)
 
 
 def provider_event_act(*, event_id: str, account: OpenAccount, report: Report, now: datetime) -> None:
     """Act on a stored, verified message."""
-    operation = _operation_of(account, report)
+    operation = (
+        # Ours by reference, and only of the account that speaks: one merchant's provider cannot move another's payment.
+        Operation.objects.filter(reference=report.reference, payment__provider_account_id=account.id)
+        .values_list("pk", "payment_id")
+        .first()
+    )
     event = ProviderEvent.objects.filter(pk=event_id)
     if operation is None:
         event.update(
@@ -79,22 +89,23 @@ def provider_event_act(*, event_id: str, account: OpenAccount, report: Report, n
         )
         log.warning("provider_event.unmatched", provider=account.provider, reference=report.reference)
         return
+    operation_id, payment_id = operation
     if account.confirm_events or report.result.outcome is Outcome.UNKNOWN:
         # A hint only: the provider is asked, by the sweep and at once.
-        Operation.objects.filter(pk=operation.pk, state__in=(OperationState.PENDING, OperationState.UNKNOWN)).update(
+        Operation.objects.filter(pk=operation_id, state__in=(OperationState.PENDING, OperationState.UNKNOWN)).update(
             due_at=now
         )
         effect = Effect.WAITING
     else:
         actor = Actor(f"provider:{account.provider}", request_id=event_id)
-        effect = payment_advance(operation_id=operation.pk, result=report.result, actor=actor, now=now)
+        effect = payment_advance(operation_id=operation_id, result=report.result, actor=actor, now=now)
     crashpoint("callback.acted")
     acted = effect in (Effect.MOVED, Effect.REVIEW, Effect.WAITING)
     if not acted:  # a copy that arrived at the same moment may have acted: that stands
         event = event.exclude(state=EventState.ACTED)
     event.update(
         state=EventState.ACTED if acted else EventState.IGNORED,
-        payment_id=operation.payment_id,
+        payment_id=payment_id,
         acted_at=now,
         due_at=None,
         note="" if acted else f"{effect.capitalize()}: nothing was changed.",
@@ -120,17 +131,6 @@ def provider_event_retry(*, event_id: str, now: datetime) -> None:
 def _sweeps_turn(now: datetime) -> datetime:
     """When the sweep takes a message up that nobody has acted on."""
     return now + timedelta(seconds=settings.EVENT_RETRY_SECONDS)
-
-
-def _operation_of(account: OpenAccount, report: Report) -> Operation | None:
-    """Ours by reference, and only of the account that speaks: one merchant's provider cannot move another's payment."""
-    return Operation.objects.filter(reference=report.reference, payment__provider_account_id=account.id).first()
-
-
-def _payment_of(account: OpenAccount, report: Report) -> Payment | None:
-    """As it is now, and only of the account that speaks: nobody else is sent on with its signed state."""
-    payments = Payment.objects.select_related("transaction__merchant").filter(provider_account_id=account.id)
-    return payments.filter(operations__reference=report.reference).first()
 
 
 def _store(
