@@ -49,11 +49,15 @@ CASES = (
 def named_points() -> Iterator[str]:
     for app in ("common", "merchants", "payments", "notifications", "reconciliation"):
         for path in (ROOT / app).rglob("*.py"):
-            yield from re.findall(r'^\s+crashpoint\("([^"]+)"\)', Path(path).read_text(), re.MULTILINE)
+            yield from re.findall(r'^\s+crashpoint\("([^"]+)"\)', path.read_text(), re.MULTILINE)
 
 
 def test_every_named_point_is_swept():
-    assert sorted(named_points()) == sorted(case.point for case in CASES)
+    """Here, or in another module of this folder that names it."""
+    named, here = set(named_points()), {case.point for case in CASES}
+    elsewhere = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py") if path != Path(__file__))
+    assert here <= named
+    assert {point for point in named - here if f'"{point}"' not in elsewhere} == set()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.point)

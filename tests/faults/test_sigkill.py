@@ -35,6 +35,7 @@ def test_processes_killed_under_load_lose_and_double_nothing(installation: Insta
                     name = "worker" if killed["web"] > killed["worker"] else dice.choice(("web", "worker"))
                     installation.kill(name)
                     killed[name] += 1
+        installation.revive()
         for job in running:
             job.result()
 

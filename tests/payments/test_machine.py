@@ -274,6 +274,7 @@ def test_any_order_of_requests_and_answers():
             stateful_step_count=20,
             deadline=None,
             derandomize=True,
+            report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
         ),
     )
