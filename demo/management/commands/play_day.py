@@ -116,8 +116,9 @@ class Command(BaseCommand):
         self.console.print("  " + ", ".join(f"{count} {status}" for status, count in sorted(statuses.items())))
 
     def _refund(self) -> list[tuple[Shop, str]]:
-        """Give some money back. Returns the refunds with their shop."""
+        """Give some money back. Returns the refunds that end soon, with their shop."""
         asked: list[tuple[Shop, str]] = []
+        count = 0
         for shop in self.shops:
             paid = [
                 t
@@ -127,9 +128,11 @@ class Command(BaseCommand):
             for number, transaction in enumerate(paid):
                 amount = refund_amount(f"{transaction['amountCaptured']:.2f}", number)
                 if amount is not None:
+                    count += 1
                     refund = shop.refund(transaction["id"], amount=amount, reason="Goods returned")
-                    asked.append((shop, refund["id"]))
-        self.console.print(f"Refunds asked for: {len(asked)}")
+                    if amount != "5.00":  # its outcome is known a quarter of an hour later: unknown is not failed
+                        asked.append((shop, refund["id"]))
+        self.console.print(f"Refunds asked for: {count}")
         return asked
 
     def _webhooks(self, listener: WebhookListener) -> None:
