@@ -18,7 +18,7 @@ from tests.faults.oracle import assert_sound, ended
 from tests.faults.shop import Shop
 from tests.support.databases import database_url
 
-PAYMENTS = 40
+PAYMENTS = 80
 CLIENTS = 6
 _EVERY_SECONDS = 0.25
 
@@ -54,7 +54,7 @@ def test_cut_connections_leave_no_partial_payment(installation: Installation, sh
         job.result()
     installation.until(lambda: ended(shop), "an end of everything")
 
-    assert sum(counts) > PAYMENTS
+    assert len([count for count in counts if count]) >= 5
     assert installation.deaths == []
     assert [answer.status for answer in shop.unexpected] == []
     statuses = Transaction.objects.filter(merchant=shop.merchant).values_list("status", flat=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import requests
+from django.db import connection
 
 from payments.models import Transaction
 from tests.faults.installation import Installation
@@ -31,8 +33,8 @@ def test_redis_flushed_and_restarted_during_200_payments(installation: Installat
 
     assert installation.deaths == []
     assert shop.unexpected == []
-    statuses = Transaction.objects.filter(merchant=shop.merchant).values_list("status", flat=True)
-    assert list(statuses) == ["COMPLETED"] * PAYMENTS
+    statuses = Counter(Transaction.objects.filter(merchant=shop.merchant).values_list("status", flat=True))
+    assert statuses == {"COMPLETED": PAYMENTS * 3 // 4, "PARTIALLY_REFUNDED": PAYMENTS // 4}
     assert_sound(shop)
 
 
@@ -62,6 +64,17 @@ def test_payments_are_taken_while_redis_is_away_and_all_is_told_when_it_is_back(
 
 
 def buy(shop: Shop, number: int) -> None:
+    """Every fifth amount (4.00) has to be looked up; every fourth payment is refunded in part as soon as it is paid."""
     door, method = ("api", "eps")[number % 2], ("fpx", "migs")[number // 2 % 2]
-    amount = f"{20 + number}.{number % 100:02d}"
-    assert shop.send_payer(shop.create(door=door, method=method, amount=amount, reference=f"order-{number}")) == 200
+    amount = "4.00" if number % 5 == 3 else f"{20 + number}.{number % 100:02d}"
+    order = shop.create(door=door, method=method, amount=amount, reference=f"order-{number}")
+    assert shop.send_payer(order) == (504 if amount == "4.00" else 200)
+    if number % 4 == 0:
+        try:
+            row = Transaction.objects.get(merchant=shop.merchant, external_reference=order.reference)
+            while row.status != "COMPLETED":
+                shop.on_silence()
+                row.refresh_from_db(fields=["status"])
+        finally:
+            connection.close()
+        shop.refund(row.pk, amount="1.00")
