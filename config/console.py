@@ -70,6 +70,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Transactions", "receipt_long", "payments.transaction"),
                     _item("Refunds", "undo", "payments.refund"),
+                    _item("Merchants' accounts", "savings", "payments.account"),
                     _item(
                         "Open questions", "help", "payments.reviewitem", badge="payments.admin.review.open_questions"
                     ),

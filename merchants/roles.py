@@ -33,6 +33,7 @@ _PAYMENTS = (
     "payments.view_payment",
     "payments.view_operation",
     "payments.view_refund",
+    "payments.view_account",
     "payments.view_reviewitem",
     "payments.view_bank",
     "merchants.view_merchant",

@@ -20,14 +20,19 @@ EVENT_OF_FACT: Mapping[str, str] = {
     "payment.authorized": "transaction.authorized",
     "payment.voided": "transaction.cancelled",
     "payment.expired": "transaction.expired",
+    "transfer.completed": "transaction.completed",
+    "transfer.failed": "transaction.failed",
+    "account.deposited": "account.balance.updated",
+    "account.balance_changed": "account.balance.updated",
+    "api_key.expiring": "api_key.expiring",
     "refund.created": "refund.created",
     "refund.completed": "refund.completed",
     "refund.failed": "refund.failed",
 }
-EVENT_TYPES = tuple(sorted(EVENT_OF_FACT.values()))
+EVENT_TYPES = tuple(sorted(set(EVENT_OF_FACT.values())))
 TEST_EVENT = "webhook.test"
 
-_AMOUNTS = ("amount", "amountCaptured", "amountRefunded")
+_AMOUNTS = ("amount", "amountCaptured", "amountRefunded", "availableBalance", "pendingBalance")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 

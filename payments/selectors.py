@@ -9,24 +9,31 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 
 from common.errors import NotFound
 from common.models import Fact
+from common.money import Money
 from merchants.caller import Caller
 from merchants.selectors import active_accounts
-from payments.models import Bank, Payment, Refund, Transaction
+from payments.ledger.balances import balances_at
+from payments.models import Account, Bank, JournalEntry, Payment, Refund, Transaction
 from payments.providers.base import Kind, Provider
 from payments.providers.registry import PROVIDERS, method_providers, provider_class
 from payments.routing.route import kinds
+from payments.states import AccountStatus
+from payments.transfer_types import TRANSFER_TYPES
 
 TRANSACTION_COLUMNS = (
     "id",
     "status",
     "method",
+    "from_account_id",
+    "to_account_id",
     "currency",
     "amount_minor",
     "amount_captured_minor",
@@ -70,6 +77,7 @@ REFUND_COLUMNS = (
     "updated_at",
     "completed_at",
 )
+ACCOUNT_COLUMNS = ("id", "name", "status", "currency", "balance_minor", "held_minor", "created_at")
 _BANKS_KEPT_SECONDS = 5.0
 
 
@@ -123,6 +131,71 @@ def refund_row(caller: Caller, refund_id: str) -> Any:
     return row
 
 
+# -- accounts ------------------------------------------------------------------------------------------------------------
+
+
+def account_rows(caller: Caller) -> QuerySet[Account, Any]:
+    """The caller's accounts."""
+    accounts = Account.objects.filter(merchant_id=caller.merchant_id, live=caller.live)
+    return accounts.values_list(*ACCOUNT_COLUMNS, named=True)
+
+
+def account_row(caller: Caller, account_id: str, *columns: str) -> Any:
+    """One account (or only `columns` of it). Raises NotFound."""
+    accounts = Account.objects.filter(merchant_id=caller.merchant_id, live=caller.live, pk=account_id)
+    row = accounts.values_list(*(columns or ACCOUNT_COLUMNS), named=True).first()
+    if row is None:
+        raise NotFound("There is no such account.")
+    return row
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBalance:
+    """What could be spent, and what was held for transfers that waited."""
+
+    account_id: str
+    available: Money
+    held: Money
+    as_of: datetime
+
+
+def account_balance(caller: Caller, account_id: str, *, now: datetime, at: datetime | None = None) -> AccountBalance:
+    """The balance now, from the account's row, or as it was at `at`, from the ledger. Raises NotFound."""
+    columns = ("currency", "balance_minor", "held_minor", "ledger_account_id", "held_ledger_account_id")
+    row = account_row(caller, account_id, *columns)
+    available, held = row.balance_minor - row.held_minor, row.held_minor
+    if at is not None:
+        balances = balances_at((row.ledger_account_id, row.held_ledger_account_id), at)
+        available, held = (-balances.get(code, 0) for code in (row.ledger_account_id, row.held_ledger_account_id))
+    return AccountBalance(account_id, Money(available, row.currency), Money(held, row.currency), at or now)
+
+
+def account_entries(caller: Caller, account_id: str) -> QuerySet[JournalEntry, Any]:
+    """What changed the available balance; `minor` is debits less credits. Raises NotFound."""
+    row = account_row(caller, account_id, "ledger_account_id")
+    return (
+        JournalEntry.objects.filter(postings__account=row.ledger_account_id)
+        .annotate(
+            created_at=F("booked_at"),
+            minor=F("postings__amount_minor"),
+            currency=F("postings__currency"),
+            external_reference=F("transaction__external_reference"),
+            description=F("transaction__description"),
+        )
+        .values_list(
+            "id",
+            "fact_name",
+            "transaction_id",
+            "created_at",
+            "minor",
+            "currency",
+            "external_reference",
+            "description",
+            named=True,
+        )
+    )
+
+
 # -- what a merchant can use ---------------------------------------------------------------------------------------------
 
 
@@ -134,7 +207,7 @@ def known_methods() -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class UsableMethod:
-    """A payment type that a merchant has an active account for."""
+    """A payment type that a merchant can use: by an active account at a provider, or by accounts with us."""
 
     method: str
     currencies: frozenset[str]
@@ -150,6 +223,23 @@ def usable_methods(caller: Caller) -> list[UsableMethod]:
         provider = provider_class(account.provider)
         for method in provider.methods:
             served[method].append((provider, kinds(account)))
+    return [*_usable_at_providers(served), *_usable_transfers(caller)]
+
+
+def _usable_transfers(caller: Caller) -> list[UsableMethod]:
+    """Book transfers, for a merchant that has accounts."""
+    accounts = Account.objects.filter(merchant_id=caller.merchant_id, live=caller.live, status=AccountStatus.ACTIVE)
+    currencies = frozenset(accounts.values_list("currency", flat=True).distinct())
+    return [
+        UsableMethod(method, currencies, manual_capture=False, automatic_capture=True, lists_banks=False)
+        for method in sorted(TRANSFER_TYPES)
+        if currencies
+    ]
+
+
+def _usable_at_providers(
+    served: Mapping[str, list[tuple[type[Provider], frozenset[Kind]]]],
+) -> list[UsableMethod]:
     return [
         UsableMethod(
             method=method,

@@ -60,6 +60,14 @@ class RefundState(StrEnum):
     CONFLICTED = "CONFLICTED"
 
 
+class AccountStatus(StrEnum):
+    """Whether money moves on an account of a merchant's."""
+
+    ACTIVE = "ACTIVE"
+    FROZEN = "FROZEN"  # no transfer moves money until an operator lets it
+    CLOSED = "CLOSED"
+
+
 class Result(StrEnum):
     """What payment_advance concluded from a provider's answer, its own clock and the amounts."""
 
@@ -107,10 +115,24 @@ MOVES: dict[tuple[PaymentState, Kind, Result], Move] = {
     }.items()
 }
 
+# How a book transfer ends (no provider is asked): its status before and whether the money could be moved -> status after, fact.
+TRANSFER_MOVES: dict[tuple[TransactionStatus, Result], tuple[TransactionStatus, str]] = {
+    (T.PENDING, R.SUCCEEDED): (T.COMPLETED, "transfer.completed"),
+    (T.PENDING, R.DECLINED): (T.FAILED, "transfer.failed"),
+}
+
+# What an operator may do to an account, and the fact. A closed account stays closed.
+ACCOUNT_MOVES: dict[tuple[AccountStatus, AccountStatus], str] = {
+    (AccountStatus.ACTIVE, AccountStatus.FROZEN): "account.frozen",
+    (AccountStatus.FROZEN, AccountStatus.ACTIVE): "account.unfrozen",
+    (AccountStatus.ACTIVE, AccountStatus.CLOSED): "account.closed",
+    (AccountStatus.FROZEN, AccountStatus.CLOSED): "account.closed",
+}
+
 # What the database lets through, derived from the table above plus what engines and people do outside provider answers.
 PAYMENT_MOVES = {(before, move.payment) for (before, _, _), move in MOVES.items() if before != move.payment}
 
-TRANSACTION_MOVES = {
+TRANSACTION_MOVES = {(before, after) for (before, _), (after, _) in TRANSFER_MOVES.items()} | {
     (T.PENDING, T.PROCESSING),
     (T.AUTHORIZED, T.COMPLETED),
     (T.AUTHORIZED, T.CANCELLED),

@@ -11,12 +11,17 @@ from unfold.contrib.filters.admin import DropdownFilter
 from common.console.filters import choice_filter
 from payments.models import Payment
 from payments.providers.registry import PROVIDERS
-from payments.states import MOVES
+from payments.states import MOVES, TRANSFER_MOVES
+from payments.transfer_types import TRANSFER_TYPES
 
-METHODS = sorted({method for provider in PROVIDERS.values() for method in provider.methods})
+METHODS = sorted({method for provider in PROVIDERS.values() for method in provider.methods} | TRANSFER_TYPES.keys())
+
+FACTS = sorted(
+    {move.fact for move in MOVES.values()} | {fact for _, fact in TRANSFER_MOVES.values()} | {"account.deposited"}
+)
 
 MethodFilter = choice_filter("method", "method", METHODS)
-FactFilter = choice_filter("fact", "fact_name", sorted({move.fact for move in MOVES.values()}))
+FactFilter = choice_filter("fact", "fact_name", FACTS)
 
 
 class TransactionProviderFilter(choice_filter("provider", "pk", sorted(PROVIDERS))):  # type: ignore[misc]

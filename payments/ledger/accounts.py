@@ -16,8 +16,9 @@ class AccountRef:
     live: bool
     merchant_id: str | None = None
     provider_account_id: str | None = None
+    account_id: str | None = None  # of a merchant's own account; the merchant's is given too
 
     @property
     def code(self) -> str:
-        owner = self.merchant_id or self.provider_account_id or "house"
+        owner = self.account_id or self.merchant_id or self.provider_account_id or "house"
         return f"{self.kind}:{owner}:{'live' if self.live else 'test'}:{self.currency}"

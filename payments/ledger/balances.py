@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 from django.db.models import Sum
@@ -16,3 +17,9 @@ def balance(account: LedgerAccount, *, at: datetime | None = None) -> Money:
     if at is not None:
         postings = postings.filter(entry__booked_at__lte=at)
     return Money(postings.aggregate(total=Sum("amount_minor"))["total"] or 0, account.currency)
+
+
+def balances_at(codes: Collection[str], at: datetime) -> Mapping[str, int]:
+    """Debits less credits of each account as they were at `at`, in minor units; an account without postings is not in it."""
+    postings = Posting.objects.filter(account__in=codes, entry__booked_at__lte=at)
+    return dict(postings.values_list("account").annotate(total=Sum("amount_minor")))

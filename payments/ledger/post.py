@@ -7,8 +7,22 @@ from datetime import datetime
 
 from common.ids import new_id
 from common.rows import Rows
+from payments.ledger.accounts import AccountRef
 from payments.ledger.recipes import Leg
 from payments.models import JournalEntry, LedgerAccount, Posting
+
+
+def open_ledger_account(rows: Rows, account: AccountRef) -> None:
+    """Add the account unless it is there."""
+    rows.insert_if_missing(
+        LedgerAccount,
+        code=account.code,
+        kind=account.kind,
+        currency=account.currency,
+        live=account.live,
+        merchant_id=account.merchant_id,
+        provider_account_id=account.provider_account_id,
+    )
 
 
 def post(
@@ -20,15 +34,7 @@ def post(
         JournalEntry, id=entry_id, fact_id=fact_id, fact_name=fact_name, transaction_id=transaction_id, booked_at=now
     )
     for account in {leg.account.code: leg.account for leg in legs}.values():
-        rows.insert_if_missing(
-            LedgerAccount,
-            code=account.code,
-            kind=account.kind,
-            currency=account.currency,
-            live=account.live,
-            merchant_id=account.merchant_id,
-            provider_account_id=account.provider_account_id,
-        )
+        open_ledger_account(rows, account)
     for leg in legs:
         rows.insert(
             Posting,

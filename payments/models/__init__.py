@@ -1,3 +1,4 @@
+from payments.models.account import Account
 from payments.models.bank import Bank
 from payments.models.ledger import JournalEntry, LedgerAccount, Posting
 from payments.models.operation import Operation
@@ -8,6 +9,7 @@ from payments.models.review import ReviewItem
 from payments.models.transaction import Transaction
 
 __all__ = [
+    "Account",
     "Bank",
     "JournalEntry",
     "LedgerAccount",

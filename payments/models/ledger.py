@@ -22,6 +22,9 @@ class AccountKind(models.TextChoices):
     MERCHANT_PAYABLE = "merchant_payable", "We owe the merchant"  # liability
     FEE_INCOME = "fee_income", "Our fees"  # income
     SUSPENSE = "suspense", "Received, not explained"  # liability
+    CUSTOMER = "customer", "Available on an account"  # liability
+    CUSTOMER_HELD = "customer_held", "Held on an account"  # liability
+    HOUSE_CASH = "house_cash", "Cash paid in"  # asset
 
 
 class LedgerAccount(models.Model):

@@ -18,7 +18,9 @@ class Refund(models.Model):
 
     id = id_field()
     transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, related_name="refunds")
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    payment = models.ForeignKey(  # none where a transfer is refunded: no provider was part of it
+        Payment, on_delete=models.PROTECT, null=True, blank=True, related_name="refunds"
+    )
     state = models.CharField(max_length=20, choices=choices(RefundState), default=RefundState.PENDING)
     currency = currency_field()
     amount_minor = minor_field()

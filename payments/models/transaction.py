@@ -37,6 +37,15 @@ class Transaction(models.Model):
     amount_refunded_minor = minor_field(default=0)
     amount_refund_pending_minor = minor_field(default=0)  # asked for, not yet answered: reserved
 
+    # A book transfer has both accounts and no payments: a payment is an attempt at a provider. Without indexes, which every
+    # payment would pay for: an account is read by its postings.
+    from_account = models.ForeignKey(
+        "payments.Account", on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="+"
+    )
+    to_account = models.ForeignKey(
+        "payments.Account", on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="+"
+    )
+
     external_reference = models.CharField(max_length=100, null=True, blank=True)  # the merchant's own; TRANS_ID of EPS
     content_hash = models.BinaryField(max_length=32)  # of what was asked: tells a repeat from a clash of references
     description = models.CharField(max_length=255, blank=True, default="")
@@ -49,7 +58,7 @@ class Transaction(models.Model):
 
     failure_code = models.CharField(max_length=40, blank=True, default="")
     failure_reason = models.CharField(max_length=255, blank=True, default="")
-    expires_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)  # the payer's time; a transfer waits for nobody
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
 
@@ -71,10 +80,24 @@ class Transaction(models.Model):
                 & Q(amount_minor__gte=F("amount_authorized_minor")),
                 name="transaction_refunded_within_captured_within_authorized",
             ),
+            models.CheckConstraint(
+                condition=Q(from_account=None, to_account=None, expires_at__isnull=False)
+                | Q(from_account__isnull=False, to_account__isnull=False, expires_at=None),
+                name="transaction_transfer_has_both_accounts",
+            ),
+            models.CheckConstraint(
+                condition=Q(from_account=None) | ~Q(from_account=F("to_account")),
+                name="transaction_transfer_between_two_accounts",
+            ),
         ]
         indexes = [
             models.Index(fields=["merchant", "live", "-created_at", "-id"], name="transaction_by_merchant"),
             models.Index(fields=["expires_at"], condition=Q(status="PENDING"), name="transaction_unpaid"),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(status="PENDING", from_account__isnull=False),
+                name="transaction_transfer_waiting",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -83,6 +106,11 @@ class Transaction(models.Model):
     @property
     def amount(self) -> Money:
         return Money(self.amount_minor, self.currency)
+
+    @property
+    def is_transfer(self) -> bool:
+        """Whether it moves money between two accounts of ours instead of through a provider."""
+        return self.from_account_id is not None
 
     @property
     def refundable_minor(self) -> int:

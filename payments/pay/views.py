@@ -84,7 +84,8 @@ def pay(request: HttpRequest, token: str) -> HttpResponse:
     if transaction_id is None:
         return _message(request, "No such payment", "Please check the link, or go back to the merchant's page.", 404)
     payment = _payment(transaction_id)
-    if payment.transaction.status != T.PENDING or timezone.now() >= payment.transaction.expires_at:
+    expires_at = payment.transaction.expires_at
+    if payment.transaction.status != T.PENDING or expires_at is None or timezone.now() >= expires_at:
         return _result(request, payment)
     action = payment.next_action or {}
     if action["method"] == "GET":

@@ -80,7 +80,8 @@ def _conclude(held: Held, result: ProviderResult, now: datetime) -> Result | Non
         case Outcome.DECLINED:
             return Result.DECLINED
         case Outcome.NOT_FOUND if operation.kind in (Kind.SALE, Kind.AUTHORIZE):
-            over = now >= held.transaction.expires_at + schedule.EXPIRY_GRACE
+            expires_at = held.transaction.expires_at
+            over = expires_at is not None and now >= expires_at + schedule.EXPIRY_GRACE
             return Result.EXPIRED if over else None
         case Outcome.NOT_FOUND:
             sent_at = operation.sent_at or operation.created_at

@@ -23,6 +23,7 @@ from payments.models import Operation, Payment, Refund, Transaction
 from payments.providers.base import Kind
 from payments.providers.registry import provider_class
 from payments.services.payloads import transaction_payload
+from payments.services.transfer_refunds import transfer_refund
 from payments.states import OperationState, PaymentState, RefundState, TransactionStatus
 
 REFUNDABLE = (TransactionStatus.COMPLETED, TransactionStatus.PARTIALLY_REFUNDED)
@@ -42,8 +43,10 @@ def refund_request(
 ) -> Refund:
     """Reserve the amount (None: all that is left) and queue the refund. It is pending until the provider said so.
 
+    A book transfer has no provider and is given back at once.
+
     `merchant_id` and `live` limit whose transaction it may be; operators leave them out. Raises NotFound, InvalidState (nothing
-    captured, or not that much left), InvalidRequest (another currency).
+    captured, or not that much left), InvalidRequest (another currency); for a transfer InsufficientFunds, InvalidAccountStatus.
     """
     whose = {} if merchant_id is None else {"merchant_id": merchant_id, "live": live}
     with database.atomic():
@@ -51,7 +54,19 @@ def refund_request(
         if transaction is None:
             raise NotFound("There is no such transaction.")
         amount = amount or Money(transaction.refundable_minor, transaction.currency)
-        payment = _refundable_payment(transaction, amount)
+        _refuse_unless_refundable(transaction, amount)
+        if transaction.is_transfer:
+            nudge_coalesced("notifications.relay_outbox")
+            return transfer_refund(
+                transaction=transaction,
+                amount=amount,
+                reason=reason,
+                actor=actor,
+                now=now,
+                idempotency=idempotency,
+                reply=reply,
+            )
+        payment = _refundable_payment(transaction)
         refund = Refund(
             id=new_id("rfd"),
             transaction=transaction,
@@ -114,7 +129,7 @@ def refund_request(
     return refund
 
 
-def _refundable_payment(transaction: Transaction, amount: Money) -> Payment:
+def _refuse_unless_refundable(transaction: Transaction, amount: Money) -> None:
     if transaction.status not in REFUNDABLE:
         raise InvalidState(f"A transaction that is {transaction.status} cannot be refunded.", status=transaction.status)
     if amount.currency != transaction.currency:
@@ -127,6 +142,9 @@ def _refundable_payment(transaction: Transaction, amount: Money) -> Payment:
         raise InvalidState(
             f"Only {left} {left.currency} is left to refund.", requestedAmount=amount, refundableAmount=left
         )
+
+
+def _refundable_payment(transaction: Transaction) -> Payment:
     payment = transaction.payments.select_related("provider_account").get(state=PaymentState.CAPTURED)
     if Kind.REFUND not in provider_class(payment.provider_account.provider).supports:
         raise InvalidState("This payment method has no refunds.", paymentTypeId=transaction.method)

@@ -201,15 +201,25 @@ def constraint_of(exc: IntegrityError) -> str:
 
 
 def _earlier(new: NewTransaction) -> Created:
-    """The transaction that has this reference already, if it asked for the same thing."""
-    transaction = Transaction.objects.get(
-        merchant_id=new.merchant_id, live=new.live, external_reference=new.external_reference
+    transaction = transaction_by_reference(
+        merchant_id=new.merchant_id, live=new.live, reference=new.external_reference, content_hash=new.content_hash()
     )
-    if bytes(transaction.content_hash) != new.content_hash():
-        raise DuplicatePayment(
-            f"{new.external_reference} was used before with other content. Use a new reference.",
-            externalReference=new.external_reference,
-            transactionId=transaction.pk,
-        )
     payment = transaction.payments.order_by("-attempt")[0]
     return Created(transaction, payment, repeated=True)
+
+
+def transaction_by_reference(
+    *, merchant_id: str, live: bool, reference: str | None, content_hash: bytes
+) -> Transaction:
+    """The transaction that has this reference already, if it asked for the same thing.
+
+    Raises DuplicatePayment if it did not, Transaction.DoesNotExist.
+    """
+    transaction = Transaction.objects.get(merchant_id=merchant_id, live=live, external_reference=reference)
+    if bytes(transaction.content_hash) != content_hash:
+        raise DuplicatePayment(
+            f"{reference} was used before with other content. Use a new reference.",
+            externalReference=reference,
+            transactionId=transaction.pk,
+        )
+    return transaction

@@ -13,7 +13,7 @@ from tests.factories import NOW, ProviderAccountFactory, captured_transaction
 pytestmark = pytest.mark.django_db
 
 APPEND_ONLY = ["audit_record", "audit_link", "journal_entry", "posting"]
-NEVER_DELETED = ["transaction", "payment", "operation", "refund", "provider_event"]
+NEVER_DELETED = ["transaction", "payment", "operation", "refund", "provider_event", "account"]
 
 
 def run(sql: str, *params: object) -> None:
@@ -68,6 +68,7 @@ def test_financial_rows_are_not_deleted(table):
         ("payment", "state", states.PAYMENT_MOVES),
         ("operation", "state", states.OPERATION_MOVES),
         ("refund", "state", states.REFUND_MOVES),
+        ("account", "status", states.ACCOUNT_MOVES),
     ],
 )
 def test_the_database_lists_the_same_moves_as_the_state_table(table, column, moves):

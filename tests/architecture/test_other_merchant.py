@@ -17,7 +17,7 @@ from merchants.api.base import MerchantView
 from merchants.scopes import Scope
 from notifications.models import WebhookDelivery
 from payments.models import Refund, Transaction
-from tests.factories import captured_transaction
+from tests.factories import captured_transaction, new_account
 from tests.notifications import given
 from tests.support.api import Api, api_for, counts, refusal
 
@@ -44,6 +44,14 @@ def a_refund(api: Api) -> str:
     return str(json.loads(answer.content)["id"])
 
 
+def an_account(api: Api) -> str:
+    return new_account(api.merchant, 100, live=api.key.live).pk
+
+
+def a_key(api: Api) -> str:
+    return ApiKeyFactory(merchant=api.merchant, live=api.key.live, scopes=["api_key:manage"]).pk
+
+
 def an_endpoint(api: Api) -> str:
     return given.endpoint(merchant_id=api.merchant.pk, live=api.key.live)[0].pk
 
@@ -65,6 +73,12 @@ ROUTES = {
         {"GET": READ, "POST": GIVE_BACK}, a_transaction, {"POST": {"reason": "x"}}
     ),
     "refunds/<str:refund_id>": Route({"GET": READ}, a_refund),
+    "accounts": Route({"GET": Scope.ACCOUNT_READ}),
+    "accounts/<str:account_id>": Route({"GET": Scope.ACCOUNT_READ}, an_account),
+    "accounts/<str:account_id>/balance": Route(
+        {"GET": Scope.ACCOUNT_READ}, an_account, query="?at=2026-03-02T04:00:00Z"
+    ),
+    "accounts/<str:account_id>/entries": Route({"GET": Scope.ACCOUNT_READ}, an_account),
     "payment-types": Route({"GET": READ}),
     "banks": Route({"GET": READ}, query="?paymentTypeId=fpx"),
     "webhook-endpoints": Route({"GET": HOOKS, "POST": HOOKS}, bodies={"POST": {"url": "http://127.0.0.1:8200/hook"}}),

@@ -15,6 +15,7 @@ from notifications.models import WebhookAttempt, WebhookDelivery, WebhookEndpoin
 from payments.models import Bank, Operation, ProviderEvent, Transaction
 from payments.models.provider_event import EventState
 from payments.providers.base import Outcome
+from payments.services.accounts import account_open
 from payments.services.refunds import refund_request
 from reconciliation.models import Break, Match, ReconciliationRun, Statement, StatementFile, StatementLine
 from tests.factories import (
@@ -57,6 +58,8 @@ def build_world() -> World:
     AuditLink.objects.create(position=1, record=record, previous_hash=bytes(32), hash=b"h" * 32)
     delivery = _told(merchant, transaction)
     _reconciled(account, transaction)
+    opened = {"currency": "MYR", "name": "Main", "actor": Actor("system:test"), "now": NOW}
+    account_open(account_id="acc_1", merchant_id=merchant.pk, live=False, **opened)
     return World(merchant, account, transaction, delivery)
 
 

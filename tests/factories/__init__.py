@@ -1,5 +1,6 @@
 """Rows for tests, made through the real services wherever a service exists."""
 
+from tests.factories.accounts import new_account, new_transfer
 from tests.factories.merchants import ApiKeyFactory, MerchantFactory, ProviderAccountFactory, api_key_secret
 from tests.factories.payments import NOW, PROVIDER, captured_transaction, new_transaction, sale_of, settle
 
@@ -11,7 +12,9 @@ __all__ = [
     "ProviderAccountFactory",
     "api_key_secret",
     "captured_transaction",
+    "new_account",
     "new_transaction",
+    "new_transfer",
     "sale_of",
     "settle",
 ]

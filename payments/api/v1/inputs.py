@@ -18,10 +18,13 @@ from common.money import Money, UnknownCurrency, exponent
 from merchants.api.fields import MAX_METADATA_BYTES, Fields
 from merchants.api.parsing import NumberLiteral
 from merchants.caller import Caller
-from payments.selectors import banks_online, known_methods
+from payments.selectors import account_row, banks_online, known_methods
 from payments.services.transactions import NewTransaction
+from payments.services.transfers import NewTransfer
+from payments.transfer_types import TRANSFER_TYPES
 
 AUTOMATIC, MANUAL = "automatic", "manual"
+_OF_PROVIDERS = ("returnUrl", "bankCode", "customer", "capture")
 _BANK_CODE = re.compile(r"[A-Za-z0-9_]{1,20}")
 _PHONE = re.compile(r"\+?[0-9 ()-]{3,30}")
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -58,6 +61,41 @@ def read_new_transaction(body: dict[str, Any], caller: Caller) -> NewTransaction
     return new
 
 
+def asks_for_transfer(body: dict[str, Any]) -> bool:
+    method = body.get("paymentTypeId")
+    return type(method) is str and method.strip().lower() in TRANSFER_TYPES
+
+
+def read_new_transfer(body: dict[str, Any], caller: Caller) -> NewTransfer:
+    """The same body for a book transfer; the currency is the paying account's unless given.
+
+    Raises InvalidRequest, UnsupportedCurrency, NotFound (no such paying account).
+    """
+    fields = Fields(body)
+    method = fields.text("paymentTypeId", maximum=30, required=True).lower()
+    from_account_id = fields.text("fromAccountId", maximum=40, required=True)
+    currency = _currency(fields, "")
+    if not currency:
+        currency = account_row(caller, from_account_id, "currency").currency if from_account_id else caller.currency
+    amount = fields.amount("amount", currency, required=True)
+    new = NewTransfer(
+        merchant_id=caller.merchant_id,
+        live=caller.live,
+        method=method,
+        from_account_id=from_account_id,
+        to_account_id=fields.text("toAccountId", maximum=40, required=True),
+        amount=amount or Money(0, currency),  # only where finish() refuses
+        external_reference=fields.reference("externalReference"),
+        description=fields.text("description", maximum=255),
+        metadata=_metadata(fields),
+    )
+    for name in _OF_PROVIDERS:
+        if fields.take(name) is not None:
+            fields.refuse(name, f"This is for payments through a provider, not for {method}.")
+    fields.finish()
+    return new
+
+
 @dataclass(frozen=True, slots=True)
 class NewRefund:
     """The body of POST /transactions/{id}/refunds; `amount` None refunds all that is left."""
@@ -84,6 +122,8 @@ def _method(fields: Fields) -> str:
 
 def _currency(fields: Fields, default: str) -> str:
     currency = fields.text("currencyCode", maximum=3) or default
+    if not currency:
+        return ""
     try:
         exponent(currency)
     except UnknownCurrency as exc:

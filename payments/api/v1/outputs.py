@@ -11,11 +11,22 @@ from common.models import Fact
 from merchants.api.rendering import amount, instant, render
 from merchants.services.idempotency import Reply
 from payments.models import Bank, Refund
-from payments.selectors import UsableMethod
+from payments.selectors import AccountBalance, UsableMethod
 from payments.services.transactions import Created
+from payments.services.transfers import Transferred
 from payments.states import TransactionStatus
+from payments.transfer_types import TRANSFER_TYPES
 
-METHOD_NAMES = {"fpx": "FPX online banking", "migs": "Card"}
+METHOD_NAMES = {"fpx": "FPX online banking", "migs": "Card"} | {
+    method: kind.name for method, kind in TRANSFER_TYPES.items()
+}
+ENTRY_TYPES = {
+    "account.deposited": "DEPOSIT",
+    "transaction.created": "HOLD",
+    "transfer.failed": "RELEASE",
+    "transfer.completed": "TRANSFER",
+    "refund.completed": "REFUND",
+}
 _AMOUNTS = ("amount", "amountCaptured", "amountRefunded")
 
 
@@ -26,8 +37,8 @@ def transaction_json(row: Any, payments: Sequence[Any]) -> dict[str, Any]:
     return {
         "id": row.id,
         "status": row.status,
-        "fromAccountId": None,
-        "toAccountId": None,
+        "fromAccountId": row.from_account_id,
+        "toAccountId": row.to_account_id,
         "paymentTypeId": row.method,
         "amount": amount(row.amount_minor, currency),
         "amountCaptured": amount(row.amount_captured_minor, currency),
@@ -133,9 +144,46 @@ def bank_json(bank: Bank) -> dict[str, Any]:
     }
 
 
-def created_reply(created: Created, status: int = 201) -> Reply:
+def account_json(row: Any) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "name": row.name,
+        "status": row.status,
+        "currencyCode": row.currency,
+        "availableBalance": amount(row.balance_minor - row.held_minor, row.currency),
+        "pendingBalance": amount(row.held_minor, row.currency),
+        "createdAt": instant(row.created_at),
+    }
+
+
+def balance_json(found: AccountBalance) -> dict[str, Any]:
+    return {
+        "accountId": found.account_id,
+        "availableBalance": found.available,
+        "pendingBalance": found.held,
+        "currencyCode": found.available.currency,
+        "asOf": instant(found.as_of),
+    }
+
+
+def entry_json(row: Any) -> dict[str, Any]:
+    """A change of what is available: money in is positive, which in our books is a credit."""
+    return {
+        "id": row.id,
+        "type": ENTRY_TYPES[row.fact_name],
+        "amount": amount(-row.minor, row.currency),
+        "currencyCode": row.currency,
+        "transactionId": row.transaction_id,
+        "externalReference": row.external_reference,
+        "description": row.description or None,
+        "createdAt": instant(row.created_at),
+    }
+
+
+def created_reply(created: Created | Transferred, status: int = 201) -> Reply:
     """The answer to POST /transactions."""
-    return Reply(status, render(transaction_json(created.transaction, [created.payment])))
+    payments = [created.payment] if isinstance(created, Created) else []
+    return Reply(status, render(transaction_json(created.transaction, payments)))
 
 
 def refund_reply(refund: Refund) -> Reply:

@@ -8,8 +8,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
+from merchants.api.schema import PAGING as PAGING
+from merchants.api.schema import page_of as page_of
+from payments.api.v1.outputs import ENTRY_TYPES
 from payments.models._choices import one_of
-from payments.states import PaymentState, RefundState, TransactionStatus
+from payments.states import AccountStatus, PaymentState, RefundState, TransactionStatus
 
 
 @extend_schema_field(
@@ -34,7 +37,7 @@ class TransactionIn(serializers.Serializer[Any]):
     paymentTypeId = serializers.CharField(max_length=30, help_text="Case-insensitive; see GET /payment-types.")
     amount = AmountIn()
     currencyCode = serializers.CharField(
-        min_length=3, max_length=3, required=False, help_text="Default: your currency."
+        min_length=3, max_length=3, required=False, help_text="Default: your currency, or the paying account's."
     )
     externalReference = serializers.RegexField(r"^[A-Za-z0-9._:/#-]{1,100}$", required=False)
     description = serializers.CharField(max_length=255, required=False)
@@ -43,8 +46,8 @@ class TransactionIn(serializers.Serializer[Any]):
     bankCode = serializers.CharField(max_length=20, required=False, help_text="See GET /banks.")
     customer = CustomerIn(required=False)
     capture = serializers.ChoiceField(("automatic", "manual"), required=False)
-    fromAccountId = serializers.CharField(required=False, help_text="Book transfers only.")
-    toAccountId = serializers.CharField(required=False, help_text="Book transfers only.")
+    fromAccountId = serializers.CharField(max_length=40, required=False, help_text="Book transfers only: who pays.")
+    toAccountId = serializers.CharField(max_length=40, required=False, help_text="Book transfers only: who gets it.")
 
 
 class NextAction(serializers.Serializer[Any]):
@@ -94,7 +97,7 @@ class TransactionOut(serializers.Serializer[Any]):
     payments = PaymentOut(many=True)
     createdAt = serializers.DateTimeField()
     updatedAt = serializers.DateTimeField()
-    expiresAt = serializers.DateTimeField()
+    expiresAt = serializers.DateTimeField(allow_null=True, help_text="Null for book transfers.")
 
 
 class TransactionStatusOut(serializers.Serializer[Any]):
@@ -139,6 +142,35 @@ class EventOut(serializers.Serializer[Any]):
         return declared
 
 
+class AccountOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    name = serializers.CharField()
+    status = serializers.ChoiceField(one_of(AccountStatus))
+    currencyCode = serializers.CharField()
+    availableBalance = AmountOut()
+    pendingBalance = AmountOut()
+    createdAt = serializers.DateTimeField()
+
+
+class BalanceOut(serializers.Serializer[Any]):
+    accountId = serializers.CharField()
+    availableBalance = AmountOut(help_text="What can be spent.")
+    pendingBalance = AmountOut(help_text="Held for transfers that wait for their batch; not in availableBalance.")
+    currencyCode = serializers.CharField()
+    asOf = serializers.DateTimeField()
+
+
+class EntryOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    type = serializers.ChoiceField(sorted(ENTRY_TYPES.values()))
+    amount = AmountOut(help_text="Money in is positive, money out negative.")
+    currencyCode = serializers.CharField()
+    transactionId = serializers.CharField(allow_null=True)
+    externalReference = serializers.CharField(allow_null=True)
+    description = serializers.CharField(allow_null=True)
+    createdAt = serializers.DateTimeField()
+
+
 class BankCounts(serializers.Serializer[Any]):
     total = serializers.IntegerField()
     online = serializers.IntegerField()
@@ -160,23 +192,7 @@ class BankOut(serializers.Serializer[Any]):
     refreshedAt = serializers.DateTimeField()
 
 
-def page_of(item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
-    """A page: {"data": [...], "nextCursor": ...}."""
-
-    class Page(serializers.Serializer[Any]):
-        nextCursor = serializers.CharField(allow_null=True)
-
-        def get_fields(self) -> dict[str, Any]:
-            return {"data": item(many=True), **super().get_fields()}
-
-    Page.__name__ = f"{item.__name__.removesuffix('Out')}Page"
-    return Page
-
-
-PAGING = [
-    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}),
-    OpenApiParameter("cursor", OpenApiTypes.STR, description="`nextCursor` of the page before."),
-]
+AT = OpenApiParameter("at", OpenApiTypes.DATETIME, description="A time in the past, with its offset. Default: now.")
 FILTERS = [
     OpenApiParameter("status", OpenApiTypes.STR, description="One status, or several separated by commas."),
     OpenApiParameter("paymentTypeId", OpenApiTypes.STR),

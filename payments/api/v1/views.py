@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
 from common.errors import InvalidRequest
 from merchants.api.base import MerchantRequest, MerchantView, answer, require_key, respond
+from merchants.api.live import EVENT_STREAM, LAST_EVENT_ID, EventStreamRenderer, to_live_stream
 from merchants.api.pagination import read_page
+from merchants.api.rendering import OrjsonRenderer
 from merchants.scopes import Scope
 from payments.api.v1 import schemas
 from payments.api.v1.filters import filtered
-from payments.api.v1.inputs import read_new_refund, read_new_transaction
+from payments.api.v1.inputs import asks_for_transfer, read_new_refund, read_new_transaction, read_new_transfer
 from payments.api.v1.outputs import (
     bank_json,
     created_reply,
@@ -36,7 +40,8 @@ from payments.selectors import (
     usable_methods,
 )
 from payments.services.refunds import refund_request
-from payments.services.transactions import transaction_create
+from payments.services.transactions import Created, transaction_create
+from payments.services.transfers import Transferred, transfer_create
 
 
 class Transactions(MerchantView):
@@ -54,19 +59,31 @@ class Transactions(MerchantView):
         },
     )
     def post(self, request: MerchantRequest) -> HttpResponse:
-        """Accept a payment. The payer still has to follow `nextAction`."""
-        new = read_new_transaction(request.json, request.caller)
-        require_key(request, natural_key=new.external_reference)
+        """Accept a payment, whose payer still has to follow `nextAction`; or move money between two accounts of yours."""
         now = timezone.now()
-        created = transaction_create(
-            new=new, actor=request.actor, now=now, idempotency=request.idempotency, reply=created_reply
-        )
+        created = self._transfer(request, now) if asks_for_transfer(request.json) else self._payment(request, now)
         if not created.repeated:
             return respond(created_reply(created))
         reply = created_reply(created, status=200)
         if request.idempotency is not None:  # what this key was answered before, else this from now on
             reply = request.idempotency.store_refusal(reply, now=now)
         return respond(reply, replayed=True)
+
+    @staticmethod
+    def _payment(request: MerchantRequest, now: datetime) -> Created:
+        new = read_new_transaction(request.json, request.caller)
+        require_key(request, natural_key=new.external_reference)
+        return transaction_create(
+            new=new, actor=request.actor, now=now, idempotency=request.idempotency, reply=created_reply
+        )
+
+    @staticmethod
+    def _transfer(request: MerchantRequest, now: datetime) -> Transferred:
+        new = read_new_transfer(request.json, request.caller)
+        require_key(request, natural_key=new.external_reference)
+        return transfer_create(
+            new=new, actor=request.actor, now=now, idempotency=request.idempotency, reply=created_reply
+        )
 
     @extend_schema(
         operation_id="listTransactions",
@@ -105,11 +122,21 @@ class TransactionStatus(MerchantView):
 
 class TransactionEvents(MerchantView):
     required_scopes = {"GET": Scope.TRANSACTION_READ}
+    renderer_classes = [OrjsonRenderer, EventStreamRenderer]
 
-    @extend_schema(operation_id="listTransactionEvents", responses={200: schemas.page_of(schemas.EventOut)})
+    @extend_schema(
+        operation_id="listTransactionEvents",
+        parameters=[OpenApiParameter(LAST_EVENT_ID, int, description="Of a stream: begin after this event.")],
+        responses={
+            (200, OrjsonRenderer.media_type): schemas.page_of(schemas.EventOut),
+            307: OpenApiResponse(description=f"Asked for {EVENT_STREAM}: where the live stream is, for a minute."),
+        },
+    )
     def get(self, request: MerchantRequest, transaction_id: str) -> HttpResponse:
-        """The whole history, first event first."""
+        """The whole history, first event first; or the way to a live stream of it."""
         row = transaction_row(request.caller, transaction_id, "id")
+        if request.accepted_media_type == EVENT_STREAM:
+            return to_live_stream(request, transaction_id=row.id)
         return answer({"data": [event_json(fact) for fact in facts_of(row.id)], "nextCursor": None})
 
 
@@ -119,7 +146,7 @@ class TransactionRefunds(MerchantView):
 
     @extend_schema(operation_id="createRefund", request=schemas.RefundIn, responses={201: schemas.RefundOut})
     def post(self, request: MerchantRequest, transaction_id: str) -> HttpResponse:
-        """Give back all or part of what was captured. PENDING until the provider said so."""
+        """Give back all or part of what was captured. PENDING until the provider said so; a book transfer is given back at once."""
         require_key(request)
         row = transaction_row(request.caller, transaction_id, "id", "currency")
         new = read_new_refund(request.json, currency=row.currency)

@@ -36,7 +36,7 @@ def captured_is_what_operations_took(asked: Asked) -> Found:
             SELECT concat('transaction ', t.id, ': captured ', t.amount_captured_minor, ', its operations took ',
                           coalesce(took.minor, 0))
             FROM transaction t LEFT JOIN took ON took.transaction_id = t.id
-            WHERE t.amount_captured_minor <> coalesce(took.minor, 0)""",
+            WHERE t.from_account_id IS NULL AND t.amount_captured_minor <> coalesce(took.minor, 0)""",
     )
 
 

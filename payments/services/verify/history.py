@@ -10,28 +10,32 @@ from payments.states import PAYMENT_MOVES, TRANSACTION_MOVES
 
 @check
 def every_version_has_its_fact(asked: Asked) -> Found:
-    """The facts of a transaction are numbered 1 to its version, without a gap."""
+    """The facts of a transaction or account are numbered 1 to its version, without a gap."""
     return _numbered("facts", "fact", "sequence")
 
 
 @check
 def every_version_has_its_audit_record(asked: Asked) -> Found:
-    """The audit records of a transaction's changes are numbered 1 to its version, without a gap."""
+    """The audit records of a transaction's or account's changes are numbered 1 to its version, without a gap."""
     return _numbered("audit records", "audit_record", "version")
 
 
 def _numbered(word: str, table: str, number: str) -> Found:
     return query(
-        examined=f"{table} WHERE subject_type = 'transaction' AND {number} IS NOT NULL",
+        examined=f"{table} WHERE subject_type IN ('transaction', 'account') AND {number} IS NOT NULL",
         violations=f"""
             WITH numbers AS (
-                SELECT subject_id, count(*) AS count, min({number}) AS first, max({number}) AS last
-                FROM {table} WHERE subject_type = 'transaction' AND {number} IS NOT NULL GROUP BY subject_id
+                SELECT subject_type, subject_id, count(*) AS count, min({number}) AS first, max({number}) AS last
+                FROM {table} WHERE subject_type IN ('transaction', 'account') AND {number} IS NOT NULL
+                GROUP BY subject_type, subject_id
+            ), subject AS (
+                SELECT 'transaction' AS subject_type, id AS subject_id, version FROM transaction
+                UNION ALL SELECT 'account', id, version FROM account
             )
-            SELECT concat('transaction ', coalesce(t.id, n.subject_id), ' is at version ', coalesce(t.version::text, 'none'),
+            SELECT concat(subject_type, ' ', subject_id, ' is at version ', coalesce(s.version::text, 'none'),
                           ' and has ', coalesce(n.count, 0), ' {word}, ', n.first, ' to ', n.last)
-            FROM transaction t FULL JOIN numbers n ON n.subject_id = t.id
-            WHERE (t.version, 1, t.version) IS DISTINCT FROM (n.count, n.first, n.last)""",  # noqa: S608 -- constants
+            FROM subject s FULL JOIN numbers n USING (subject_type, subject_id)
+            WHERE (s.version, 1, s.version) IS DISTINCT FROM (n.count, n.first, n.last)""",  # noqa: S608 -- constants
     )
 
 

@@ -51,14 +51,15 @@ def postings_are_in_their_account_s_currency(asked: Asked) -> Found:
 
 @check
 def entries_have_their_fact(asked: Asked) -> Found:
-    """Every journal entry books a fact that exists, under that fact's name and of the same transaction."""
+    """Every journal entry books a fact that exists, under that fact's name and of the same transaction, or of an account."""
     return query(
         examined="journal_entry",
         violations="""
             SELECT concat('journal entry ', e.id, ' books ', e.fact_name, ' ', e.fact_id, ', which is ',
                           coalesce(f.name || ' of ' || f.subject_id, 'not there'))
             FROM journal_entry e LEFT JOIN fact f ON f.id = e.fact_id
-            WHERE f.id IS NULL OR f.name <> e.fact_name OR f.subject_id IS DISTINCT FROM e.transaction_id""",
+            WHERE f.id IS NULL OR f.name <> e.fact_name
+                OR CASE f.subject_type WHEN 'account' THEN NULL ELSE f.subject_id END IS DISTINCT FROM e.transaction_id""",
     )
 
 
@@ -82,7 +83,9 @@ def facts_are_booked(asked: Asked) -> Found:
             ), booked AS (
                 SELECT e.fact_id, sum(p.amount_minor) AS minor
                 FROM journal_entry e JOIN posting p ON p.entry_id = e.id JOIN ledger_account a ON a.code = p.account_id
+                LEFT JOIN transaction t ON t.id = e.transaction_id LEFT JOIN account payer ON payer.id = t.from_account_id
                 WHERE a.kind IN ('provider_receivable', 'suspense')
+                    OR a.code IN (payer.ledger_account_id, payer.held_ledger_account_id)  -- what left the paying account
                 GROUP BY e.fact_id
             )
             SELECT concat(moved.name, ' ', moved.id, ' of ', moved.subject_id, ' moved ', moved.minor, ', booked is ',
@@ -102,7 +105,7 @@ def merchants_are_owed_what_was_captured(asked: Asked) -> Found:
                 SELECT t.merchant_id, t.live, t.currency,
                        sum(t.amount_captured_minor - t.amount_refunded_minor
                            - (SELECT coalesce(sum(p.fee_minor), 0) FROM payment p WHERE p.transaction_id = t.id)) AS minor
-                FROM transaction t GROUP BY t.merchant_id, t.live, t.currency
+                FROM transaction t WHERE t.from_account_id IS NULL GROUP BY t.merchant_id, t.live, t.currency
             ), owed AS (
                 SELECT a.merchant_id, a.live, a.currency, -sum(p.amount_minor) AS minor
                 FROM ledger_account a JOIN posting p ON p.account_id = a.code

@@ -10,7 +10,7 @@ _ENDED = sorted(TERMINAL_OPERATION)
 
 @check
 def status_agrees_with_the_payment(asked: Asked) -> Found:
-    """A transaction's status is that of its last payment, and of what was refunded of it."""
+    """A transaction's status is that of its last payment, and of what was refunded of it; transfers have checks of their own."""
     return query(
         examined="transaction",
         violations="""
@@ -19,7 +19,7 @@ def status_agrees_with_the_payment(asked: Asked) -> Found:
             FROM transaction t LEFT JOIN LATERAL (
                 SELECT state FROM payment WHERE transaction_id = t.id ORDER BY attempt DESC LIMIT 1
             ) p ON true
-            WHERE t.status IS DISTINCT FROM CASE p.state
+            WHERE t.from_account_id IS NULL AND t.status IS DISTINCT FROM CASE p.state
                 WHEN 'CREATED' THEN 'PENDING' WHEN 'PROCESSING' THEN 'PROCESSING' WHEN 'CONFLICTED' THEN 'PROCESSING'
                 WHEN 'AUTHORIZED' THEN 'AUTHORIZED' WHEN 'DECLINED' THEN 'FAILED' WHEN 'EXPIRED' THEN 'EXPIRED'
                 WHEN 'CANCELLED' THEN 'CANCELLED'
@@ -49,7 +49,7 @@ def payments_agree_with_their_operations(asked: Asked) -> Found:
             ) o ON true
             WHERE NOT coalesce(CASE p.state
                 WHEN 'CREATED' THEN o.waiting WHEN 'PROCESSING' THEN o.waiting WHEN 'AUTHORIZED' THEN o.held AND NOT o.took
-                WHEN 'CAPTURED' THEN o.took WHEN 'CANCELLED' THEN o.released WHEN 'CONFLICTED' THEN o.conflicted
+                WHEN 'CAPTURED' THEN o.took WHEN 'CANCELLED' THEN o.released OR o.expired WHEN 'CONFLICTED' THEN o.conflicted
                 WHEN 'DECLINED' THEN o.declined WHEN 'EXPIRED' THEN o.expired END, false)""",
         ended=_ENDED,
     )
@@ -57,16 +57,18 @@ def payments_agree_with_their_operations(asked: Asked) -> Found:
 
 @check
 def refunds_agree_with_their_operations(asked: Asked) -> Found:
-    """A refund has one operation of the same amount, and ended as that did."""
+    """A refund of a payment has one operation of the same amount, and ended as that did; one of a transfer has neither."""
     return query(
         examined="refund",
         violations="""
             SELECT concat('refund ', r.id, ' of ', r.amount_minor, ' is ', r.state, ', its operation ',
                           coalesce(o.state || ' of ' || o.amount_minor, 'not there'))
-            FROM refund r LEFT JOIN operation o ON o.refund_id = r.id
-            WHERE o.id IS NULL OR (o.kind, o.amount_minor, o.currency) <> ('REFUND', r.amount_minor, r.currency)
+            FROM refund r JOIN transaction t ON t.id = r.transaction_id LEFT JOIN operation o ON o.refund_id = r.id
+            WHERE (t.from_account_id IS NULL) <> (r.payment_id IS NOT NULL)
+                OR r.payment_id IS NULL AND (o.id IS NOT NULL OR r.state <> 'SUCCEEDED')
+                OR r.payment_id IS NOT NULL AND (o.id IS NULL OR (o.kind, o.amount_minor, o.currency) <> ('REFUND', r.amount_minor, r.currency)
                 OR r.state <> CASE o.state WHEN 'SUCCEEDED' THEN 'SUCCEEDED' WHEN 'CONFLICTED' THEN 'CONFLICTED'
-                                           WHEN 'DECLINED' THEN 'FAILED' WHEN 'EXPIRED' THEN 'FAILED' ELSE 'PENDING' END""",
+                                           WHEN 'DECLINED' THEN 'FAILED' WHEN 'EXPIRED' THEN 'FAILED' ELSE 'PENDING' END)""",
     )
 
 

@@ -19,16 +19,26 @@ from common.models import Fact
 from common.money import Money
 from merchants.models import ProviderAccount
 from notifications.models import WebhookEndpoint
-from payments.models import Operation, Transaction
+from payments.models import Account, Operation, Transaction
 from payments.providers.base import Outcome
 from payments.services.captures import capture_request, void_request
 from payments.services.refunds import refund_request
-from tests.factories import NOW, ProviderAccountFactory, captured_transaction, new_transaction, sale_of, settle
+from payments.services.transfer_batch import transfer_batch_run
+from tests.factories import (
+    NOW,
+    ProviderAccountFactory,
+    captured_transaction,
+    new_account,
+    new_transaction,
+    new_transfer,
+    sale_of,
+    settle,
+)
+from tests.payments.verify.books import SOON, wrong
 from tests.reconciliation.given import imported, listed, reconciled
 
 pytestmark = pytest.mark.django_db
 ACTOR = Actor("merchant:test")
-SOON = Asked(now=NOW + timedelta(minutes=1))
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,8 @@ class Day:
     refunded: Transaction
     declined: Transaction
     conflicted: Transaction
+    savings: Account
+    transfer: Transaction
 
 
 @pytest.fixture
@@ -79,7 +91,20 @@ def day() -> Day:
     imported(banks, [listed(sale_of(paid), provider_reference="F1")])
     reconciled(banks)
     paid.refresh_from_db()
-    return Day(banks, paid, refunded, declined, conflicted)
+    savings, transfer = transfers(banks)
+    return Day(banks, paid, refunded, declined, conflicted, savings, transfer)
+
+
+def transfers(banks: ProviderAccount) -> tuple[Account, Transaction]:
+    """Every way a transfer can go: the account that one waits on with its money held, and one that was completed."""
+    current, savings = new_account(banks.merchant, 100_000), new_account(banks.merchant, 50_000)
+    done, given_back = new_transfer(current, savings, 20_000), new_transfer(current, savings, 10_000)
+    refund_request(transaction_id=given_back.pk, amount=Money(4_000, "USD"), reason="r", actor=ACTOR, now=NOW)
+    new_transfer(current, savings, 30_000, method="ach_credit")
+    new_transfer(current, savings, 900_000, method="ach_debit")
+    transfer_batch_run(now=NOW)
+    new_transfer(savings, current, 1_000, method="ach_credit")
+    return savings, done
 
 
 def refund(transaction: Transaction, minor: int, outcome: Outcome, **said: object) -> None:
@@ -96,17 +121,12 @@ def follow_up(transaction: Transaction, outcome: Outcome, **said: object) -> Non
     settle(operation, outcome, **said)
 
 
-def wrong(asked: Asked = SOON) -> dict[str, list[str]]:
-    """Name of each check that fails, and what it says."""
-    return {check.name: list(found.violations) for check, found in verify(asked) if found.violations}
-
-
 def test_a_business_like_day_is_right(day: Day) -> None:
     assert wrong() == {}
 
     examined = {check.name: found.examined for check, found in verify(SOON)}
     assert [name for name, count in examined.items() if count == 0] == ["published_facts_have_their_deliveries"]
-    assert examined["journal_entries_balance"] == 12
+    assert examined["journal_entries_balance"] == 20
 
 
 def test_an_empty_installation_is_right() -> None:
@@ -131,10 +151,13 @@ def plant(*statements: str, drop: tuple[str, str] | None = None) -> Callable[[Da
     """SQL that spoils the books; `{paid}` and the other names of Day stand for ids. `drop`: (table, constraint) in its way."""
 
     def spoil(day: Day) -> None:
-        ids = {name: getattr(day, name).pk for name in ("banks", "paid", "refunded", "declined", "conflicted")}
+        ids = {
+            name: getattr(day, name).pk
+            for name in ("banks", "paid", "refunded", "declined", "conflicted", "savings", "transfer")
+        }
         tables = (
             "transaction", "payment", "operation", "refund", "journal_entry", "posting", "audit_record", "statement_line",
-            "reconciliation_match",
+            "reconciliation_match", "account",
         )  # fmt: skip
         with rules_lifted(*tables), connection.cursor() as cursor:
             if drop:
@@ -248,6 +271,31 @@ VIOLATIONS: dict[str, tuple[Callable[[Day], None], set[str]]] = {
     ),
     "facts_are_published": (
         plant("UPDATE fact SET created_at = created_at - interval '16 minutes' WHERE subject_id = '{declined}' AND sequence = 1"),
+        set(),
+    ),
+    "accounts_say_what_the_ledger_says": (
+        plant("UPDATE account SET balance_minor = balance_minor + 1 WHERE id = '{savings}'"),
+        set(),
+    ),
+    "accounts_are_not_overdrawn": (
+        plant(
+            "UPDATE account SET balance_minor = held_minor - 1 WHERE id = '{savings}'",
+            drop=("account", "account_never_overdrawn"),
+        ),
+        {"accounts_say_what_the_ledger_says"},
+    ),
+    "accounts_hold_what_waits": (
+        plant("UPDATE transaction SET amount_minor = 1001 WHERE from_account_id = '{savings}' AND status = 'PENDING'"),
+        set(),
+    ),
+    "transfers_stay_within_their_merchant": (
+        plant("UPDATE account SET live = true WHERE id = '{savings}'"),
+        set(),
+    ),
+    "transfers_agree_with_their_amounts": (
+        plant(
+            "UPDATE transaction SET amount_minor = 20001, amount_authorized_minor = 20001 WHERE id = '{transfer}'"
+        ),
         set(),
     ),
     "history_is_protected": (lambda day: switch_off("posting", "posting_append_only"), set()),
