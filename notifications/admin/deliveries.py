@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -112,7 +113,7 @@ class WebhookDeliveryAdmin(ExactSearch, ConsoleAdmin):
         },
     )
     def replay(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        delivery = get_object_or_404(WebhookDelivery.objects.defer("body"), pk=object_id)
+        delivery = get_object_or_404(WebhookDelivery.objects.defer("body"), pk=unquote(object_id))
         reason = form.cleaned_data["reason"]
         try:
             delivery_replay(delivery_id=delivery.pk, actor=operator(request), now=timezone.now(), reason=reason)

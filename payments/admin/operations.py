@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -105,7 +106,7 @@ class OperationAdmin(ReferenceSearch, ConsoleAdmin):
         },
     )
     def look_up(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        operation = get_object_or_404(Operation.objects.select_related("payment__transaction"), pk=object_id)
+        operation = get_object_or_404(Operation.objects.select_related("payment__transaction"), pk=unquote(object_id))
         transaction, actor, now = operation.payment.transaction, operator(request), timezone.now()
         record_action(
             actor=actor,

@@ -11,6 +11,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.db import IntegrityError
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -40,7 +41,7 @@ class RefundForm(ReasonForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.transaction = get_object_or_404(Transaction, pk=self.object_id)
+        self.transaction = get_object_or_404(Transaction, pk=unquote(self.object_id))
         left = Money(self.transaction.refundable_minor, self.transaction.currency)
         self.fields["amount"].label = f"Amount in {left.currency}"
         self.fields["amount"].help_text = f"{left} {left.currency} is left to refund."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import action
@@ -56,7 +57,9 @@ class TransactionAdmin(ReferenceSearch, ConsoleAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        transaction = self.get_object(request, object_id)
+        transaction = self.get_object(
+            request, unquote(object_id)
+        )  # lists link to txn_5F01..., our own pages to txn_01...
         if transaction is None or not self.has_view_permission(request, transaction):
             return super().change_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
         page = payment_page(transaction, request.user)

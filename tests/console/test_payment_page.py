@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.admin.utils import quote
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -119,3 +120,13 @@ def test_it_costs_the_same_queries_whatever_happened(world: World, sign_in: Sign
 
 def test_an_unknown_transaction_leads_back(sign_in: SignIn) -> None:
     assert sign_in("superuser").get("/admin/payments/transaction/txn_none/change/").status_code == 302
+
+
+def test_the_lists_own_link_leads_to_the_page(world: World, sign_in: SignIn) -> None:
+    """Django's lists quote ids in their links ("txn_5F01..."), our pages do not: both lead to the payment page."""
+    client = sign_in("superuser")
+    listed = client.get("/admin/payments/transaction/").content.decode()
+    quoted = f"/admin/payments/transaction/{quote(world.transaction.pk)}/change/"
+
+    assert quoted in listed and quoted != _url(world)
+    assert client.get(quoted).context["page"].transaction == world.transaction

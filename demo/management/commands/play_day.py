@@ -153,7 +153,14 @@ class Command(BaseCommand):
                 self.console.print(f"  {found}")
 
     def _close(self, demo: dict[str, Any]) -> None:
-        ready = requests.get(f"{demo['base_url']}/readyz", timeout=10).json()["status"]
-        self.console.print(
-            f"The day is over; the system is {ready}. The providers' books: {demo['sandbox_url']}/_books/fpx"
+        base_url, operator = demo["base_url"], demo["operators"][0]
+        ready = requests.get(f"{base_url}/readyz", timeout=10).json()["status"]
+        key = demo["merchants"][0]["api_key"]
+        self.stdout.write(
+            f"\nThe day is over; the system is {ready}. Look around:\n\n"
+            f"  site       {base_url}/\n"
+            f"  console    {base_url}/admin/   as {operator['username']} / {operator['password']}\n"
+            f"  API        {base_url}/api/docs/\n"
+            f"  sandbox    {demo['sandbox_url']}/   its books: /_books/fpx, /_books/migs\n"
+            f"  try        curl -s -H 'X-API-Key: {key}' '{base_url}/api/v1/transactions?limit=3'\n"
         )
