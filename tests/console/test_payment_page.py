@@ -128,5 +128,6 @@ def test_the_lists_own_link_leads_to_the_page(world: World, sign_in: SignIn) -> 
     listed = client.get("/admin/payments/transaction/").content.decode()
     quoted = f"/admin/payments/transaction/{quote(world.transaction.pk)}/change/"
 
-    assert quoted in listed and quoted != _url(world)
+    assert quoted in listed
+    assert quoted != _url(world)
     assert client.get(quoted).context["page"].transaction == world.transaction
