@@ -15,7 +15,10 @@ EVERY_SECONDS = {
     "payments.refresh_banks": 600,
     "merchants.reap_idempotency_records": 3600,
 }
-DAILY = {"reconciliation.nightly": crontab(hour="2-6", minute=0)}  # in Kuala Lumpur (settings.CELERY_TIMEZONE); repeats catch up
+DAILY = {  # in Kuala Lumpur (settings.CELERY_TIMEZONE); repeats catch up
+    "reconciliation.nightly": crontab(hour="2-6", minute=0),
+    "merchants.announce_expiring_keys": crontab(hour="9-11", minute=0),
+}
 
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     task: {"task": task, "schedule": schedule(seconds), "options": {"expires": max(seconds * 2, 5)}}

@@ -16,6 +16,7 @@ urlpatterns = [
     path("pay/", include("payments.pay.urls")),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("api/v1/", include("merchants.api.v1_urls")),
     path("api/v1/", include("payments.api.v1.urls")),
     path("api/v1/", include("notifications.api.urls")),
     path("healthz", health.healthz),

@@ -7,7 +7,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from merchants.models import Merchant, ProviderAccount
+from django.db.models import QuerySet
+
+from common.errors import NotFound
+from merchants.caller import Caller
+from merchants.models import ApiKey, Merchant, ProviderAccount
 from merchants.models.merchant import ChecksumScheme
 
 MERCHANT_CODE = re.compile(r"[A-Z][A-Z0-9]{1,19}")
@@ -133,3 +137,15 @@ def _open_merchant(row: Merchant) -> EpsMerchant:
 def forget_merchants() -> None:
     """Drop the cache: after a merchant was changed, and between tests."""
     _eps_merchants.clear()
+
+
+def api_keys_of(caller: Caller) -> QuerySet[ApiKey]:
+    return ApiKey.objects.filter(merchant_id=caller.merchant_id, live=caller.live)
+
+
+def api_key_of(caller: Caller, key_id: str) -> ApiKey:
+    """One of the caller's keys. Raises NotFound."""
+    key = api_keys_of(caller).filter(pk=key_id).first()
+    if key is None:
+        raise NotFound("There is no such API key.")
+    return key

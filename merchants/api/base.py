@@ -63,6 +63,7 @@ class MerchantRequest(Request):
     caller: Caller
     actor: Actor
     idempotency: IdempotencyKey | None = None
+    body_optional: bool = False
 
     @cached_property
     def json(self) -> dict[str, Any]:
@@ -70,6 +71,8 @@ class MerchantRequest(Request):
         body = read_body(self._request)
         if body:
             require_json(self._request)
+        elif self.body_optional:
+            return {}
         return parse_json(body)
 
 
@@ -78,6 +81,7 @@ class MerchantView(APIView):
 
     required_scopes: ClassVar[Mapping[str, Scope]] = {}
     idempotent: ClassVar[bool] = False
+    body_optional: ClassVar[bool] = False  # an empty body reads as {}
     has_body: ClassVar[bool] = True  # whether POST carries JSON; the fingerprint of an idempotency key needs to know
 
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
@@ -88,9 +92,11 @@ class MerchantView(APIView):
     schema = MerchantSchema()
 
     def initialize_request(self, request: Any, *args: Any, **kwargs: Any) -> MerchantRequest:
-        return MerchantRequest(
+        wrapped = MerchantRequest(
             request, authenticators=self.get_authenticators(), negotiator=self.get_content_negotiator()
         )
+        wrapped.body_optional = self.body_optional
+        return wrapped
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         """Everything before the method itself. The order matters: who, how often, may they, and only then what they sent."""

@@ -12,8 +12,10 @@ from typing import Any
 
 from common.errors import InvalidRequest
 from common.money import InvalidAmount, Money, UnknownCurrency
+from merchants.api.parsing import NumberLiteral
 
 REFERENCE = re.compile(r"[A-Za-z0-9._:/#-]{1,100}")
+_WHOLE = re.compile(r"0|[1-9][0-9]{0,8}")
 MAX_METADATA_BYTES = 8 * 1024
 
 
@@ -53,6 +55,26 @@ class Fields:
         if required and not text:
             self.refuse(name, "This may not be blank.")
         return text
+
+    def texts(self, name: str, *, required: bool = False) -> list[str]:
+        """A list of strings, empty if absent."""
+        value = self.take(name, required=required)
+        if value is None:
+            return []
+        if not isinstance(value, list) or not all(type(item) is str for item in value):
+            self.refuse(name, "Send a list of strings.")
+            return []
+        return value
+
+    def whole(self, name: str, *, least: int, most: int, default: int) -> int:
+        """A whole number within bounds."""
+        value = self.take(name)
+        if value is None:
+            return default
+        if not isinstance(value, NumberLiteral) or not _WHOLE.fullmatch(value) or not least <= int(value) <= most:
+            self.refuse(name, f"Send a whole number from {least} to {most}.")
+            return default
+        return int(value)
 
     def reference(self, name: str) -> str | None:
         """A merchant's own reference: 1 to 100 ASCII letters, digits and . _ : / # -"""

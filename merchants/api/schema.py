@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers
 
@@ -25,6 +26,25 @@ ErrorEnvelope = inline_serializer(
         )
     },
 )
+
+
+def page_of(item: type[serializers.Serializer[Any]]) -> type[serializers.Serializer[Any]]:
+    """A page: {"data": [...], "nextCursor": ...}."""
+
+    class Page(serializers.Serializer[Any]):
+        nextCursor = serializers.CharField(allow_null=True)
+
+        def get_fields(self) -> dict[str, Any]:
+            return {"data": item(many=True), **super().get_fields()}
+
+    Page.__name__ = f"{item.__name__.removesuffix('Out')}Page"
+    return Page
+
+
+PAGING = [
+    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}),
+    OpenApiParameter("cursor", OpenApiTypes.STR, description="`nextCursor` of the page before."),
+]
 
 _ERRORS = {
     "400": "The request cannot be understood.",

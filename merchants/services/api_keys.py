@@ -12,7 +12,7 @@ from django.db import transaction
 
 from common.audit import record_action
 from common.changes import Actor
-from common.errors import InvalidRequest, InvalidState, NotFound
+from common.errors import Forbidden, InvalidRequest, InvalidState, NotFound
 from common.ids import new_id
 from merchants.credentials import forget_keys
 from merchants.models import ApiKey
@@ -33,12 +33,15 @@ def api_key_create(
     now: datetime,
     allowed_networks: Collection[str] = (),
     lifetime: timedelta = LIFETIME,
+    giver: Collection[str] | None = None,
 ) -> tuple[ApiKey, str]:
     """A new key and its secret ("cfk_live_" or "cfk_test_" and 43 characters, 256 random bits).
 
-    `allowed_networks` are CIDR blocks or addresses; empty allows every address. Raises InvalidRequest.
+    `allowed_networks` are CIDR blocks or addresses; empty allows every address. `giver` are the scopes of whoever asks, None for
+    operators. Raises InvalidRequest, Forbidden (a scope that the giver lacks).
     """
     _check(name, scopes, lifetime)
+    _check_giver(scopes, giver)
     secret = f"cfk_{'live' if live else 'test'}_{secrets.token_urlsafe(32)}"
     key = ApiKey(
         id=new_id("key"),
@@ -59,9 +62,18 @@ def api_key_create(
 
 
 def api_key_rotate(
-    *, key_id: str, actor: Actor, now: datetime, merchant_id: str | None = None, overlap: timedelta = OVERLAP
+    *,
+    key_id: str,
+    actor: Actor,
+    now: datetime,
+    merchant_id: str | None = None,
+    overlap: timedelta = OVERLAP,
+    giver: Collection[str] | None = None,
 ) -> tuple[ApiKey, str]:
-    """A successor with the same rights; the old key works for `overlap` more. Raises NotFound, InvalidState (revoked)."""
+    """A successor with the same rights; the old key works for `overlap` more.
+
+    Raises NotFound, InvalidState (revoked or expired), Forbidden (as for a new key).
+    """
     with transaction.atomic():
         old = _held(key_id, merchant_id)
         if old.revoked_at is not None or old.expires_at <= now:
@@ -74,6 +86,7 @@ def api_key_rotate(
             actor=actor,
             now=now,
             allowed_networks=old.allowed_networks,
+            giver=giver,
         )
         expires_at = min(old.expires_at, now + overlap)
         _record(old, "api_key.rotated", actor, now, expires_at=[old.expires_at.isoformat(), expires_at.isoformat()])
@@ -115,6 +128,12 @@ def _check(name: str, scopes: Collection[str], lifetime: timedelta) -> None:
         errors["expiresAt"] = ["A key lives for a year at most."]
     if errors:
         raise InvalidRequest(f"Not right: {', '.join(errors)}.", fields=errors)
+
+
+def _check_giver(scopes: Collection[str], giver: Collection[str] | None) -> None:
+    missing = sorted(set(scopes) - set(scopes if giver is None else giver))
+    if missing:
+        raise Forbidden(f"You lack {', '.join(missing)}, so you cannot give it.", missingScopes=missing)
 
 
 def _network(text: str) -> str:

@@ -61,7 +61,14 @@ class ApiKeyFactory(factory.django.DjangoModelFactory[ApiKey]):
     live = False
     secret = factory.LazyFunction(lambda: f"cfk_test_{secrets.token_urlsafe(32)}")
     scopes = factory.LazyFunction(
-        lambda: ["transaction:read", "transaction:create", "refund:create", "account:read", "webhook:manage"]
+        lambda: [
+            "transaction:read",
+            "transaction:create",
+            "refund:create",
+            "account:read",
+            "webhook:manage",
+            "api_key:manage",
+        ]
     )
     expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=90))
     created_at = factory.LazyFunction(timezone.now)
