@@ -19,6 +19,7 @@ EVENT_OF_FACT: Mapping[str, str] = {
     "payment.declined": "transaction.failed",
     "payment.authorized": "transaction.authorized",
     "payment.voided": "transaction.cancelled",
+    "payment.cancelled": "transaction.cancelled",
     "payment.expired": "transaction.expired",
     "transfer.completed": "transaction.completed",
     "transfer.failed": "transaction.failed",

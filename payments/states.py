@@ -115,6 +115,10 @@ MOVES: dict[tuple[PaymentState, Kind, Result], Move] = {
     }.items()
 }
 
+# What a merchant may do to a payment that nobody has begun to pay. No provider is part of it, so a payer may still pay: that money
+# is a late success.
+WITHDRAWN = Move(P.CANCELLED, T.CANCELLED, "payment.cancelled")
+
 # How a book transfer ends (no provider is asked): its status before and whether the money could be moved -> status after, fact.
 TRANSFER_MOVES: dict[tuple[TransactionStatus, Result], tuple[TransactionStatus, str]] = {
     (T.PENDING, R.SUCCEEDED): (T.COMPLETED, "transfer.completed"),
@@ -130,21 +134,28 @@ ACCOUNT_MOVES: dict[tuple[AccountStatus, AccountStatus], str] = {
 }
 
 # What the database lets through, derived from the table above plus what engines and people do outside provider answers.
-PAYMENT_MOVES = {(before, move.payment) for (before, _, _), move in MOVES.items() if before != move.payment}
-
-TRANSACTION_MOVES = {(before, after) for (before, _), (after, _) in TRANSFER_MOVES.items()} | {
-    (T.PENDING, T.PROCESSING),
-    (T.AUTHORIZED, T.COMPLETED),
-    (T.AUTHORIZED, T.CANCELLED),
-    (T.AUTHORIZED, T.PROCESSING),
-    (T.COMPLETED, T.PARTIALLY_REFUNDED),
-    (T.COMPLETED, T.REFUNDED),
-    (T.PARTIALLY_REFUNDED, T.REFUNDED),
-} | {
-    (before, after)
-    for before in (T.PENDING, T.PROCESSING)
-    for after in (T.AUTHORIZED, T.COMPLETED, T.FAILED, T.EXPIRED)
+PAYMENT_MOVES = {(before, move.payment) for (before, _, _), move in MOVES.items() if before != move.payment} | {
+    (P.CREATED, WITHDRAWN.payment)
 }
+
+TRANSACTION_MOVES = (
+    {(before, after) for (before, _), (after, _) in TRANSFER_MOVES.items()}
+    | {
+        (T.PENDING, T.PROCESSING),
+        (T.PENDING, T.CANCELLED),
+        (T.AUTHORIZED, T.COMPLETED),
+        (T.AUTHORIZED, T.CANCELLED),
+        (T.AUTHORIZED, T.PROCESSING),
+        (T.COMPLETED, T.PARTIALLY_REFUNDED),
+        (T.COMPLETED, T.REFUNDED),
+        (T.PARTIALLY_REFUNDED, T.REFUNDED),
+    }
+    | {
+        (before, after)
+        for before in (T.PENDING, T.PROCESSING)
+        for after in (T.AUTHORIZED, T.COMPLETED, T.FAILED, T.EXPIRED)
+    }
+)
 
 _O = OperationState
 _ENDS = (_O.SUCCEEDED, _O.DECLINED, _O.EXPIRED, _O.CONFLICTED)

@@ -44,7 +44,7 @@ def payment_advance(*, operation_id: str, result: ProviderResult, actor: Actor, 
     Raises Operation.DoesNotExist.
     """
     with database.atomic():
-        held = _hold(operation_id)
+        held = hold(operation_id)
         conclusion = _conclude(held, result, now)
         if conclusion is None:
             effect = _keep_waiting(held, result, actor, now)
@@ -58,7 +58,8 @@ def payment_advance(*, operation_id: str, result: ProviderResult, actor: Actor, 
     return effect
 
 
-def _hold(operation_id: str) -> Held:
+def hold(operation_id: str) -> Held:
+    """The rows of an operation, under their transaction's lock. Raises Operation.DoesNotExist."""
     transaction = Transaction.objects.select_for_update(of=("self",)).get(payments__operations=operation_id)
     operation = (
         Operation.objects.select_for_update(of=("self", "payment"))

@@ -50,6 +50,15 @@ def operation_run(*, operation_id: str, now: datetime) -> Effect | None:
 
 def operation_look_up(*, operation_id: str, now: datetime, actor: Actor | None = None) -> Effect | None:
     """Ask the provider what became of an operation that has left us. None if it has ended or was never sent."""
+    asked = operation_ask(operation_id=operation_id, now=now)
+    if asked is None:
+        return None
+    operation, result = asked
+    return payment_advance(operation_id=operation_id, result=result, actor=actor or _actor(operation), now=now)
+
+
+def operation_ask(*, operation_id: str, now: datetime) -> tuple[Operation, ProviderResult] | None:
+    """The provider's answer, not yet recorded. None if the operation has ended or was never sent."""
     claimed = Operation.objects.filter(pk=operation_id, state__in=OPEN).update(
         look_ups=F("look_ups") + 1, due_at=schedule.lease_end(now)
     )
@@ -61,7 +70,7 @@ def operation_look_up(*, operation_id: str, now: datetime, actor: Actor | None =
     except NotSent as exc:
         result = ProviderResult(Outcome.UNKNOWN, reason=str(exc))
     crashpoint("operation.looked_up")
-    return payment_advance(operation_id=operation_id, result=result, actor=actor or _actor(operation), now=now)
+    return operation, result
 
 
 def _not_sent(operation: Operation, fault: NotSent, actor: Actor, now: datetime) -> Effect:

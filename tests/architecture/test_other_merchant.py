@@ -17,7 +17,15 @@ from merchants.api.base import MerchantView
 from merchants.scopes import Scope
 from notifications.models import WebhookDelivery
 from payments.models import Refund, Transaction
-from tests.factories import captured_transaction, new_account
+from tests.factories import (
+    ApiKeyFactory,
+    ProviderAccountFactory,
+    captured_transaction,
+    new_account,
+    new_transaction,
+    sale_of,
+    settle,
+)
 from tests.notifications import given
 from tests.support.api import Api, api_for, counts, refusal
 
@@ -44,6 +52,15 @@ def a_refund(api: Api) -> str:
     return str(json.loads(answer.content)["id"])
 
 
+def an_authorisation(api: Api) -> str:
+    account = ProviderAccountFactory(
+        merchant=api.merchant, provider="migs", live=api.key.live, mode="authorise", priority=1
+    )
+    transaction = new_transaction(account, manual_capture=True).transaction
+    settle(sale_of(transaction))
+    return transaction.pk
+
+
 def an_account(api: Api) -> str:
     return new_account(api.merchant, 100, live=api.key.live).pk
 
@@ -63,7 +80,7 @@ def a_dead_delivery(api: Api) -> str:
 
 
 READ, CREATE, GIVE_BACK = Scope.TRANSACTION_READ, Scope.TRANSACTION_CREATE, Scope.REFUND_CREATE
-HOOKS = Scope.WEBHOOK_MANAGE
+HOOKS, KEYS = Scope.WEBHOOK_MANAGE, Scope.API_KEY_MANAGE
 ROUTES = {
     "transactions": Route({"GET": READ, "POST": CREATE}, bodies={"POST": {"paymentTypeId": "migs", "amount": 1}}),
     "transactions/<str:transaction_id>": Route({"GET": READ}, a_transaction),
@@ -72,6 +89,8 @@ ROUTES = {
     "transactions/<str:transaction_id>/refunds": Route(
         {"GET": READ, "POST": GIVE_BACK}, a_transaction, {"POST": {"reason": "x"}}
     ),
+    "transactions/<str:transaction_id>/capture": Route({"POST": CREATE}, an_authorisation),
+    "transactions/<str:transaction_id>/cancel": Route({"POST": CREATE}, an_authorisation),
     "refunds/<str:refund_id>": Route({"GET": READ}, a_refund),
     "accounts": Route({"GET": Scope.ACCOUNT_READ}),
     "accounts/<str:account_id>": Route({"GET": Scope.ACCOUNT_READ}, an_account),
@@ -81,6 +100,12 @@ ROUTES = {
     "accounts/<str:account_id>/entries": Route({"GET": Scope.ACCOUNT_READ}, an_account),
     "payment-types": Route({"GET": READ}),
     "banks": Route({"GET": READ}, query="?paymentTypeId=fpx"),
+    "api-keys": Route(
+        {"GET": KEYS, "POST": KEYS}, bodies={"POST": {"name": "second server", "scopes": ["api_key:manage"]}}
+    ),
+    "api-keys/<str:key_id>": Route({"GET": KEYS}, a_key),
+    "api-keys/<str:key_id>/rotate": Route({"POST": KEYS}, a_key),
+    "api-keys/<str:key_id>/revoke": Route({"POST": KEYS}, a_key),
     "webhook-endpoints": Route({"GET": HOOKS, "POST": HOOKS}, bodies={"POST": {"url": "http://127.0.0.1:8200/hook"}}),
     "webhook-endpoints/<str:endpoint_id>": Route(
         {"GET": HOOKS, "PATCH": HOOKS, "DELETE": HOOKS}, an_endpoint, {"PATCH": {"description": "x"}}

@@ -109,6 +109,10 @@ class TransactionStatusOut(serializers.Serializer[Any]):
     updatedAt = serializers.DateTimeField()
 
 
+class CaptureIn(serializers.Serializer[Any]):
+    amount = AmountIn(required=False, help_text="Default: all that is authorised.")
+
+
 class RefundIn(serializers.Serializer[Any]):
     amount = AmountIn(required=False, help_text="Default: all that is left.")
     reason = serializers.CharField(max_length=255)

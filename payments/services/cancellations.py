@@ -1,0 +1,125 @@
+"""Cancelling: an authorisation is released by the provider; what nobody has begun to pay is withdrawn by us.
+
+The payer holds a signed message that no provider lets us take back, so the provider is asked first, outside any database transaction,
+and the payment is withdrawn under its lock only if it still is unpaid. Whoever pays after that is a late success: the money goes to
+suspense and a person decides, the transaction stays CANCELLED.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import transaction as database
+
+from common.changes import Actor
+from common.errors import InvalidState, NotFound, ProviderUnavailable
+from common.queue import nudge_coalesced
+from common.rows import Rows
+from merchants.services.idempotency import IdempotencyKey, Reply
+from payments.models import Operation, Transaction
+from payments.providers.base import Kind, Outcome, ProviderResult
+from payments.services.advance import hold, payment_advance
+from payments.services.captures import void_request
+from payments.services.moves import Held, write_move
+from payments.services.operations import operation_ask
+from payments.states import WITHDRAWN, OperationState, PaymentState, TransactionStatus
+
+_CAN_END = (OperationState.PENDING, OperationState.UNKNOWN)
+
+
+def transaction_cancel(
+    *,
+    transaction_id: str,
+    actor: Actor,
+    now: datetime,
+    merchant_id: str | None = None,
+    live: bool | None = None,
+    idempotency: IdempotencyKey | None = None,
+    reply: Callable[[Transaction], Reply] | None = None,
+) -> Transaction:
+    """Cancel what is unpaid at once (CANCELLED), or ask the provider to release what is authorised (AUTHORIZED until it did).
+
+    `merchant_id` and `live` limit whose it may be; operators leave them out. Raises NotFound, InvalidState (paid, ended, or the payer
+    is paying now), ProviderUnavailable (the provider does not say whether it was paid: nothing was done).
+    """
+    whose = {} if merchant_id is None else {"merchant_id": merchant_id, "live": live}
+    transaction = Transaction.objects.filter(pk=transaction_id, **whose).first()
+    if transaction is None:
+        raise NotFound("There is no such transaction.")
+    if transaction.status == TransactionStatus.PENDING:
+        operation = _opening(transaction)
+        _ask_provider(operation, actor, now)
+        transaction.refresh_from_db(fields=["status"])  # what the provider said may have moved it
+        if transaction.status == TransactionStatus.PENDING:
+            return _withdraw(operation, actor, now, idempotency, reply)
+    if transaction.status == TransactionStatus.AUTHORIZED:
+        return void_request(
+            transaction_id=transaction_id, actor=actor, now=now, **whose, idempotency=idempotency, reply=reply
+        )
+    raise _refused(transaction)
+
+
+def _opening(transaction: Transaction) -> Operation:
+    """The sale or authorisation of the last attempt."""
+    openings = Operation.objects.filter(payment__transaction=transaction, kind__in=(Kind.SALE, Kind.AUTHORIZE))
+    operation = openings.order_by("-payment__attempt").first()
+    if operation is None:  # a transfer between accounts: no payer is waited for
+        raise _refused(transaction)
+    return operation
+
+
+def _ask_provider(operation: Operation, actor: Actor, now: datetime) -> None:
+    asked = operation_ask(operation_id=operation.pk, now=now)
+    if asked is None:
+        return  # it has ended meanwhile: the lock will tell
+    _, result = asked
+    payment_advance(operation_id=operation.pk, result=result, actor=actor, now=now)
+    if result.outcome is Outcome.UNKNOWN:
+        raise ProviderUnavailable("The provider does not say whether this was paid. Nothing was done; try again.")
+
+
+def _withdraw(
+    operation: Operation,
+    actor: Actor,
+    now: datetime,
+    idempotency: IdempotencyKey | None,
+    reply: Callable[[Transaction], Reply] | None,
+) -> Transaction:
+    with database.atomic():
+        held = hold(operation.pk)
+        if not _is_unpaid(held):
+            raise _refused(held.transaction)
+        rows = Rows()
+        rows.update(
+            Operation,
+            operation.pk,
+            {"state": held.operation.state},
+            state=OperationState.EXPIRED,
+            due_at=None,
+            ended_at=now,
+        )
+        write_move(rows, held, WITHDRAWN, ProviderResult(Outcome.NOT_FOUND), actor, now, legs=[])
+        rows.write()
+        if idempotency is not None and reply is not None:
+            kept = Rows()
+            idempotency.store(kept, reply(held.transaction), now=now)
+            kept.write()
+        nudge_coalesced("notifications.relay_outbox")
+    return held.transaction
+
+
+def _is_unpaid(held: Held) -> bool:
+    return (
+        held.transaction.status == TransactionStatus.PENDING
+        and held.payment.state == PaymentState.CREATED
+        and held.operation.state in _CAN_END
+    )
+
+
+def _refused(transaction: Transaction) -> InvalidState:
+    if transaction.status == TransactionStatus.PROCESSING:
+        return InvalidState(
+            "The payer is paying at this moment. Try again when the outcome is known.", status="PROCESSING"
+        )
+    return InvalidState(f"A transaction that is {transaction.status} cannot be cancelled.", status=transaction.status)
