@@ -1,4 +1,7 @@
-"""Amounts leave as exact decimal strings. A float counts as what Python prints for it; nothing is ever rounded."""
+"""Amounts leave as exact decimal strings; nothing is ever rounded.
+
+A float counts as what Python prints for it, up to the 15 digits that a float keeps: 99999999999999.99 is 99999999999999.98 before we see it.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,7 @@ _DIGITS = dict.fromkeys(
 )
 _DIGITS |= dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3) | {"CLF": 4, "UYW": 4}
 _MOST_DIGITS = 4  # of any currency; without one the server, which knows the default, is stricter
+_FLOAT_DIGITS = 15
 _LITERAL = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
@@ -56,4 +60,6 @@ def _exact(amount: Amount) -> Decimal:
     exact = Decimal(repr(amount) if isinstance(amount, float) else amount)
     if not exact.is_finite():
         raise ValueError(f"{amount!r} is not an amount")
+    if isinstance(amount, float) and len(exact.normalize().as_tuple().digits) > _FLOAT_DIGITS:
+        raise ValueError(f"{amount!r} has more digits than a float keeps; send a str or a Decimal")
     return exact

@@ -132,7 +132,7 @@ class TransactionStatus(Model):
 
 @dataclass(frozen=True)
 class Refund(Model):
-    """`status`: PENDING until the provider said so, then COMPLETED or FAILED."""
+    """`status`: PENDING until the provider said so, then SUCCEEDED or FAILED."""
 
     id: str
     transaction_id: str
