@@ -2,11 +2,13 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
-application = get_asgi_application()
+django.setup(set_prefix=False)
 
 from config.checks import refuse_unsafe_settings  # noqa: E402 needs the settings
+from notifications.live.app import LiveApplication  # noqa: E402 as above
 
 refuse_unsafe_settings()
+application = LiveApplication()

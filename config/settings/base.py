@@ -245,4 +245,7 @@ DELIVERY_LEASE_SECONDS = 90  # longer than a lane of the webhook sender may run
 UNKNOWN_LOOK_UP_SECONDS = (5, 30, 120, 300, 900, 3600)
 NOT_FOUND_SECONDS = 15 * 60  # how long a provider may take to book what it has received
 EVENT_RETRY_SECONDS = 30  # the sweep's turn, if the request that stored a provider's message did not get to act
+LIVE_HEARTBEAT_SECONDS = 15.0  # an idle stream says so, which keeps proxies from closing it
+LIVE_WRITE_SECONDS = 30.0  # what the client of a stream may take to accept what was sent
+LIVE_LIFETIME_SECONDS = (540.0, 600.0)  # of a stream; spread, so that clients that came together do not return together
 WEBHOOK_ALLOWED_TARGETS: list[str] = []  # "host:port-port" that the SSRF guard lets through; empty outside the demo

@@ -15,6 +15,7 @@ SWEEP_LEASE_SECONDS = 5
 DELIVERY_LEASE_SECONDS = 4
 NOT_FOUND_SECONDS = 4
 EVENT_RETRY_SECONDS = 2
+LIVE_HEARTBEAT_SECONDS = 1.0
 
 _OFTEN_SECONDS = 0.4
 for _task in ("payments.sweep", "notifications.relay_outbox", "notifications.deliver_due"):

@@ -22,6 +22,7 @@ from common.ids import new_id
 from common.models import Fact
 from common.queue import nudge_coalesced
 from notifications.events import EVENT_OF_FACT, render_body
+from notifications.live.nudges import nudge_streams
 from notifications.models import WebhookEndpoint
 
 log = structlog.get_logger(__name__)
@@ -60,6 +61,7 @@ def _relay_batch(*, now: datetime, limit: int) -> int:
         Fact.objects.filter(pk__in=[fact["id"] for fact in facts]).update(published_at=now)
         crashpoint("relay.dispatched")
     crashpoint("relay.committed")
+    nudge_streams({fact["subject_id"] for fact in facts if fact["name"] in EVENT_OF_FACT})
     return len(facts)
 
 
