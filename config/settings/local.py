@@ -10,6 +10,7 @@ from config.settings.base import (
     CONTENT_SECURITY_POLICY,
     DATA_DIR,
     INSTALLED_APPS,
+    LIVE_URL,
     PUBLIC_BASE_URL,
     SANDBOX_URL,
     SEALING_KEYS,
@@ -20,6 +21,7 @@ _known = local_secrets(DATA_DIR)
 SECRET_KEY = SECRET_KEY or _known["SECRET_KEY"]
 SEALING_KEYS = SEALING_KEYS or _known["SEALING_KEYS"]
 PUBLIC_BASE_URL = PUBLIC_BASE_URL or "http://127.0.0.1:8000"
+LIVE_URL = LIVE_URL or "http://127.0.0.1:8001"
 SANDBOX_URL = SANDBOX_URL or "http://127.0.0.1:8100"
 AUDIT_ANCHOR_FILE = AUDIT_ANCHOR_FILE or str(DATA_DIR / "audit-anchor.txt")
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *ALLOWED_HOSTS]
