@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-
 from payment_engine import CreateTransactionRequest, InsufficientFundsError, PaymentEngineClient
+
 from tests.factories import new_account
 from tests.sdk.given import Shop
 
