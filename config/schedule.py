@@ -18,6 +18,7 @@ EVERY_SECONDS = {
 DAILY = {  # in Kuala Lumpur (settings.CELERY_TIMEZONE); repeats catch up
     "reconciliation.nightly": crontab(hour="2-6", minute=0),
     "merchants.announce_expiring_keys": crontab(hour="9-11", minute=0),
+    "payments.run_transfer_batch": crontab(hour="9,12,15,18", minute=30, day_of_week="mon-fri"),
 }
 
 BEAT_SCHEDULE: dict[str, dict[str, Any]] = {

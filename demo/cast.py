@@ -26,6 +26,15 @@ CAST = (
     Role("DAMARKOPI", "Damar Kopi", ChecksumScheme.EPIC_V2, plan=RatePlan.DEFAULT),
 )
 
+# The first merchant's sandbox accounts (S2) and what is paid in to each when it is opened, in cents.
+ACCOUNTS = {
+    "acc_123": 100_000_000,
+    "acc_456": 100_000_000,
+    "test_acc_001": 100_000_000,
+    "test_acc_002": 100_000_000,
+    "test_acc_empty": 0,
+}
+
 OPERATORS = {  # username -> role; the first one is the superuser
     "puteri": "superuser",
     "operasi": "operations",

@@ -16,7 +16,7 @@ from common.changes import Actor
 from common.data_dir import running_urls
 from common.ids import new_id
 from demo.cast import CAST, OPERATORS, Role
-from demo.onboarding import open_fpx, open_migs
+from demo.onboarding import open_accounts, open_fpx, open_migs
 from merchants.models import Merchant
 from merchants.roles import sync_roles
 from merchants.scopes import Scope
@@ -39,6 +39,7 @@ def load_demo() -> dict[str, Any]:
     sync_roles()
     operators = known.get("operators") or [_operator(username, role) for username, role in OPERATORS.items()]
     merchants = known.get("merchants") or [_merchant(role) for role in CAST]
+    merchants[0]["accounts"] = open_accounts(merchants[0]["merchant_code"])
     banks_refresh(now=timezone.now())
     demo = {
         "base_url": settings.PUBLIC_BASE_URL,

@@ -1,4 +1,4 @@
-"""Opening accounts at the provider sandbox, as a merchant does on paper with a provider."""
+"""Opening accounts: at the provider sandbox, as a merchant does on paper with a provider, and with us."""
 
 from __future__ import annotations
 
@@ -7,10 +7,40 @@ from typing import Any
 import requests
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.db import transaction
 from django.utils import timezone
 
+from common.changes import Actor
 from common.ids import new_id
+from common.money import Money
+from demo.cast import ACCOUNTS
 from merchants.models import Merchant, ProviderAccount
+from payments.models import Account
+from payments.services.accounts import account_deposit, account_open
+
+
+def open_accounts(merchant_code: str) -> dict[str, dict[str, str]]:
+    """The merchant's own accounts, opened and paid in to unless they are there. Returns currency and balance of each, as it is now."""
+    merchant, actor = Merchant.objects.get(code=merchant_code), Actor("system:demo")
+    for account_id, minor in ACCOUNTS.items():
+        if Account.objects.filter(pk=account_id).exists():
+            continue
+        now = timezone.now()
+        with transaction.atomic():
+            account_open(
+                account_id=account_id,
+                merchant_id=merchant.pk,
+                live=False,
+                currency="USD",
+                name=account_id.replace("_", " ").capitalize(),
+                actor=actor,
+                now=now,
+            )
+            if minor:
+                amount = Money(minor, "USD")
+                account_deposit(account_id=account_id, amount=amount, actor=actor, reason="Opening deposit", now=now)
+    accounts = Account.objects.filter(merchant=merchant, live=False).order_by("pk")
+    return {account.pk: {"currency": account.currency, "balance": str(account.available)} for account in accounts}
 
 
 def open_fpx(merchant: Merchant, *, sandbox_url: str, base_url: str) -> ProviderAccount:

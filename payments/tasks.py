@@ -10,6 +10,7 @@ from django.utils import timezone
 from payments.services.banks import banks_refresh
 from payments.services.operations import operation_run
 from payments.services.recovery import sweep
+from payments.services.transfer_batch import transfer_batch_run
 
 
 @shared_task(name="payments.run_operation")
@@ -25,3 +26,8 @@ def sweep_task(**_later: Any) -> None:
 @shared_task(name="payments.refresh_banks")
 def refresh_banks(**_later: Any) -> None:
     banks_refresh(now=timezone.now())
+
+
+@shared_task(name="payments.run_transfer_batch")
+def run_transfer_batch(**_later: Any) -> None:
+    transfer_batch_run(now=timezone.now())

@@ -7,6 +7,7 @@ from config.settings.base import *  # noqa: F403
 from config.settings.base import (
     ALLOWED_HOSTS,
     AUDIT_ANCHOR_FILE,
+    CELERY_BEAT_SCHEDULE,
     CONTENT_SECURITY_POLICY,
     DATA_DIR,
     INSTALLED_APPS,
@@ -30,3 +31,4 @@ CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"] += ["http://127.0.0.1:*", "
 
 PAYER_LOOK_UP_SECONDS = (5, 10, 20, 40, 60)
 WEBHOOK_ALLOWED_TARGETS = ["127.0.0.1:8200-8299"]
+CELERY_BEAT_SCHEDULE["payments.run_transfer_batch"] |= {"schedule": 60, "options": {"expires": 60}}  # to be watched
