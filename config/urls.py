@@ -19,6 +19,7 @@ urlpatterns = [
     path("api/v1/", include("merchants.api.v1_urls")),
     path("api/v1/", include("payments.api.v1.urls")),
     path("api/v1/", include("notifications.api.urls")),
+    path("v1/", include("payments.facades.pgi.urls")),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics),

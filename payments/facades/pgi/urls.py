@@ -1,0 +1,13 @@
+"""Below /v1/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from payments.facades.pgi import views
+
+urlpatterns = [
+    path("payments", views.Payments.as_view()),
+    path("payments/<str:payment_id>", views.OnePayment.as_view()),
+    path("payments/<str:payment_id>/refunds", views.PaymentRefunds.as_view()),
+]
