@@ -146,8 +146,15 @@ class Shop:
             self.on_silence()
         raise AssertionError(f"no answer within {_PATIENCE_SECONDS} s")
 
+    def repeat(self, reached: Callable[[], bool], what: str) -> None:
+        """Try until it works out, for a while."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not reached():
+            assert time.monotonic() < deadline, f"not within {_PATIENCE_SECONDS} s: {what}"
+            self.on_silence()
+
     def on_silence(self) -> None:
-        """Called before a request is repeated."""
+        """Called before anything is tried again."""
         time.sleep(0.05)
 
     def _eps(self, route: str, fields: Mapping[str, str]) -> Answer:

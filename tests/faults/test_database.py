@@ -65,5 +65,4 @@ def test_cut_connections_leave_no_partial_payment(installation: Installation, sh
 def buy(shop: Shop, number: int) -> None:
     door, method = ("api", "eps")[number % 2], ("fpx", "migs")[number // 2 % 2]
     order = shop.create(door=door, method=method, amount="64.20", reference=f"order-{number}")
-    while shop.send_payer(order) != 200:  # 503 or a cut connection: a payer reloads
-        shop.on_silence()
+    shop.repeat(lambda: shop.send_payer(order) == 200, "a payer whose last page is ours")  # 503: a payer reloads

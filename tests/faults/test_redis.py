@@ -71,10 +71,10 @@ def buy(shop: Shop, number: int) -> None:
     assert shop.send_payer(order) == (504 if amount == "4.00" else 200)
     if number % 4 == 0:
         try:
-            row = Transaction.objects.get(merchant=shop.merchant, external_reference=order.reference)
-            while row.status != "COMPLETED":
-                shop.on_silence()
-                row.refresh_from_db(fields=["status"])
+            paid = Transaction.objects.filter(
+                merchant=shop.merchant, external_reference=order.reference, status="COMPLETED"
+            )
+            shop.repeat(paid.exists, f"{order.reference} COMPLETED")
+            shop.refund(paid.get().pk, amount="1.00")
         finally:
             connection.close()
-        shop.refund(row.pk, amount="1.00")

@@ -59,8 +59,7 @@ def buy(shop: Shop, number: int) -> None:
     order = shop.create(
         door=door, method=method, amount=AMOUNTS[number // 4 % len(AMOUNTS)], reference=f"order-{number}"
     )
-    while shop.send_payer(order) == 0:
-        shop.on_silence()
+    shop.repeat(lambda: shop.send_payer(order) != 0, "a payer who gets through")
 
 
 def no_open_payment(shop: Shop) -> bool:
