@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -30,13 +31,24 @@ def test_the_figures_are_the_documents() -> None:
         "eps.request": 100,
         "eps.update": 200,
         "eps.reconcile": 10,
+        "sign_in.user": 30,
+        "sign_in.address": 120,
         "address": 1000,
     }
     assert set(rates.PER_MINUTE["demo"].values()) == {100_000}
     assert rates.per_minute("a plan of a later release", rates.API) == 100
 
 
-def test_of_200_at_once_exactly_100_pass(credential: str) -> None:
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """On a busy machine a thread may wait for its turn longer than a request should: the count is what is tested here."""
+    monkeypatch.setattr(throttling, "REDIS_TIMEOUT_SECONDS", 20)
+    throttling._script.cache_clear()
+    yield
+    throttling._script.cache_clear()
+
+
+def test_of_200_at_once_exactly_100_pass(credential: str, patient: None) -> None:
     verdicts = race(200, lambda _: count(credential))
 
     assert sorted(verdict.remaining for verdict in verdicts if verdict.allowed) == list(range(100))
