@@ -10,25 +10,34 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+
+def _key_ring() -> str:
+    return f"local1:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+
+
+_SECRETS: Mapping[str, Callable[[], str]] = {
+    "SECRET_KEY": lambda: secrets.token_urlsafe(64),
+    "SEALING_KEYS": _key_ring,
+    "JWT_SIGNING_KEYS": _key_ring,
+    "owner_password": lambda: secrets.token_urlsafe(24),
+    "app_password": lambda: secrets.token_urlsafe(24),
+    "valkey_password": lambda: secrets.token_urlsafe(24),
+}
 
 
 def local_secrets(data_dir: Path) -> dict[str, str]:
     """The generated secrets of a local installation; made on first use, readable by their owner only."""
     path = data_dir / "secrets.json"
-    if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
-        fresh = {
-            "SECRET_KEY": secrets.token_urlsafe(64),
-            "SEALING_KEYS": f"local1:{base64.b64encode(secrets.token_bytes(32)).decode()}",
-            "owner_password": secrets.token_urlsafe(24),
-            "app_password": secrets.token_urlsafe(24),
-            "valkey_password": secrets.token_urlsafe(24),
-        }
-        write_private(path, fresh)
-    found: dict[str, str] = json.loads(path.read_text())
-    return found
+    found: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    if found.keys() >= _SECRETS.keys():
+        return found
+    data_dir.mkdir(parents=True, exist_ok=True)
+    write_private(path, {name: found.get(name) or make() for name, make in _SECRETS.items()})
+    written: dict[str, str] = json.loads(path.read_text())
+    return written
 
 
 def running_urls(data_dir: Path) -> dict[str, str]:

@@ -110,13 +110,24 @@ def _allowed_hosts() -> Finding | None:
 
 @_rule("E005")
 def _sealing_keys() -> Finding | None:
-    hint = "Set SEALING_KEYS to id:base64(32 random bytes), the newest first, separated by commas."
+    return _weak_ring("SEALING_KEYS", settings.SEALING_KEYS)
+
+
+@_rule("E019")
+def _jwt_signing_keys() -> Finding | None:
+    if settings.JWT_SIGNING_KEYS and settings.JWT_SIGNING_KEYS == settings.SEALING_KEYS:
+        return "Access tokens are signed with the sealing keys.", "Give JWT_SIGNING_KEYS keys of its own."
+    return _weak_ring("JWT_SIGNING_KEYS", settings.JWT_SIGNING_KEYS)
+
+
+def _weak_ring(name: str, ring: str) -> Finding | None:
+    hint = f"Set {name} to id:base64(32 random bytes), the newest first, separated by commas."
     try:
-        keys = [base64.b64decode(item.split(":", 1)[1], validate=True) for item in settings.SEALING_KEYS.split(",")]
+        keys = [base64.b64decode(item.split(":", 1)[1], validate=True) for item in ring.split(",")]
     except (IndexError, binascii.Error):
-        return "SEALING_KEYS is missing or not a list of id:base64key.", hint
+        return f"{name} is missing or not a list of id:base64key.", hint
     if any(len(key) != 32 or len(set(key)) < 8 for key in keys):
-        return "A sealing key is not 32 random bytes.", hint
+        return f"A key of {name} is not 32 random bytes.", hint
     return None
 
 

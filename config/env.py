@@ -32,6 +32,7 @@ if ACTS_AS_OWNER:
 # Secrets
 SECRET_KEY = env.str("SECRET_KEY", default="")
 SEALING_KEYS = env.str("SEALING_KEYS", default="")
+JWT_SIGNING_KEYS = env.str("JWT_SIGNING_KEYS", default="")
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 
 # Where we are on the network

@@ -21,6 +21,7 @@ from merchants.models import Merchant
 from merchants.roles import sync_roles
 from merchants.scopes import Scope
 from merchants.services.api_keys import api_key_create
+from merchants.services.users import merchant_user_create
 from notifications.services.endpoints import endpoint_create
 from payments.services.banks import banks_refresh
 
@@ -39,6 +40,9 @@ def load_demo() -> dict[str, Any]:
     sync_roles()
     operators = known.get("operators") or [_operator(username, role) for username, role in OPERATORS.items()]
     merchants = known.get("merchants") or [_merchant(role) for role in CAST]
+    for entry in merchants:
+        if "username" not in entry:  # a demo that was loaded before merchants had users
+            entry |= _user(Merchant.objects.get(code=entry["merchant_code"]))
     merchants[0]["accounts"] = open_accounts(merchants[0]["merchant_code"])
     banks_refresh(now=timezone.now())
     demo = {
@@ -109,6 +113,22 @@ def _merchant(role: Role) -> dict[str, Any]:
         "extra_fields": role.extra_fields,
         "api_key": api_key,
         "pass_phrase": pass_phrase,
+        **_user(merchant),
         "webhook_secret": webhook_secret,
         "accounts": {},
     }
+
+
+def _user(merchant: Merchant) -> dict[str, str]:
+    """Somebody of the merchant who signs in with a password."""
+    username, password = merchant.code.lower(), secrets.token_urlsafe(12)
+    merchant_user_create(
+        merchant_id=merchant.pk,
+        username=username,
+        password=password,
+        live=False,
+        scopes=list(Scope),
+        actor=ACTOR,
+        now=timezone.now(),
+    )
+    return {"username": username, "password": password}

@@ -1,7 +1,7 @@
-"""Finding out whose API key this is, without asking the database every time.
+"""Finding out whose API key or session this is, without asking the database every time.
 
-What was found is kept for three seconds in this process, so a revoked key, a closed merchant or a changed allowlist stops working
-within that time everywhere. That nothing was found is kept as long; both live in one bounded cache, the oldest go first.
+What was found is kept for three seconds in this process, so a revoked key, an ended session, a closed merchant or a changed allowlist
+stops working within that time everywhere. That nothing was found is kept as long.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import hashlib
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Generic, TypeVar
 
 from django.db.models import Q
 
 from merchants.caller import Caller
-from merchants.models import ApiKey
+from merchants.models import ApiKey, Merchant, MerchantSession
 
 KEPT_SECONDS = 3.0
 KEPT_KEYS = 2048
@@ -46,31 +48,67 @@ class KnownKey:
         return any(ip in network for network in self.networks)
 
 
-_kept: OrderedDict[bytes, tuple[float, KnownKey | None]] = OrderedDict()
-_lock = threading.Lock()
+T = TypeVar("T")
+
+
+class _Kept(Generic[T]):
+    """What was found under a name, for KEPT_SECONDS; that nothing was found too. The oldest go first."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[bytes | str, tuple[float, T | None]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, name: bytes | str, read: Callable[[], T | None]) -> T | None:
+        with self._lock:
+            found = self._found.get(name)
+            if found is not None and time.monotonic() - found[0] < KEPT_SECONDS:
+                self._found.move_to_end(name)
+                return found[1]
+        value = read()
+        with self._lock:
+            self._found[name] = (time.monotonic(), value)
+            self._found.move_to_end(name)
+            while len(self._found) > KEPT_KEYS:
+                self._found.popitem(last=False)
+        return value
+
+    def clear(self) -> None:
+        with self._lock:
+            self._found.clear()
+
+
+_keys: _Kept[KnownKey] = _Kept()
+_sessions: _Kept[Caller] = _Kept()
 
 
 def known_key(secret: str, *, now: datetime) -> KnownKey | None:
     """The key with this secret, None if there is none or it was revoked or its merchant is closed. Up to 3 s old."""
     digest = hashlib.sha256(secret.encode()).digest()
-    with _lock:
-        found = _kept.get(digest)
-        if found is not None and time.monotonic() - found[0] < KEPT_SECONDS:
-            _kept.move_to_end(digest)
-            return found[1]
-    key = _read(digest, now)
-    with _lock:
-        _kept[digest] = (time.monotonic(), key)
-        _kept.move_to_end(digest)
-        while len(_kept) > KEPT_KEYS:
-            _kept.popitem(last=False)
-    return key
+    return _keys.get(digest, lambda: _read(digest, now))
+
+
+def known_session(session_id: str) -> Caller | None:
+    """Who signed in, None if the session was ended or the user or its merchant may no longer. Up to 3 s old."""
+    return _sessions.get(session_id, lambda: _read_session(session_id))
 
 
 def forget_keys() -> None:
     """Drop the cache: after a key was revoked by this process, and between tests."""
-    with _lock:
-        _kept.clear()
+    _keys.clear()
+
+
+def forget_sessions() -> None:
+    """Likewise, after a session was ended."""
+    _sessions.clear()
+
+
+def _read_session(session_id: str) -> Caller | None:
+    rows = MerchantSession.objects.select_related("user__merchant")
+    session = rows.filter(pk=session_id, revoked_at=None, user__is_active=True, user__merchant__is_active=True).first()
+    if session is None:
+        return None
+    user = session.user
+    return _caller(user.merchant, live=user.live, name=user.username, credential_id=user.pk, scopes=user.scopes)
 
 
 def _read(digest: bytes, now: datetime) -> KnownKey | None:
@@ -83,23 +121,26 @@ def _read(digest: bytes, now: datetime) -> KnownKey | None:
         return None
     if row.expires_at > now:
         _note_use(row, now)
-    merchant = row.merchant
-    asked = merchant.require_idempotency
     return KnownKey(
-        caller=Caller(
-            merchant_id=merchant.pk,
-            merchant_code=merchant.code,
-            currency=merchant.currency,
-            live=row.live,
-            name=f"merchant:{merchant.code}/{row.prefix}",
-            credential_id=row.pk,
-            scopes=frozenset(row.scopes),
-            rate_plan=merchant.rate_plan,
-            require_idempotency=row.live if asked is None else asked,
-            time_zone=merchant.time_zone,
-        ),
+        caller=_caller(row.merchant, live=row.live, name=row.prefix, credential_id=row.pk, scopes=row.scopes),
         expires_at=row.expires_at,
         networks=tuple(ip_network(network) for network in row.allowed_networks),
+    )
+
+
+def _caller(merchant: Merchant, *, live: bool, name: str, credential_id: str, scopes: Collection[str]) -> Caller:
+    asked = merchant.require_idempotency
+    return Caller(
+        merchant_id=merchant.pk,
+        merchant_code=merchant.code,
+        currency=merchant.currency,
+        live=live,
+        name=f"merchant:{merchant.code}/{name}",
+        credential_id=credential_id,
+        scopes=frozenset(scopes),
+        rate_plan=merchant.rate_plan,
+        require_idempotency=live if asked is None else asked,
+        time_zone=merchant.time_zone,
     )
 
 

@@ -12,12 +12,22 @@ API = "api"
 EPS_REQUEST = "eps.request"
 EPS_UPDATE = "eps.update"
 EPS_RECONCILE = "eps.reconcile"
+SIGN_IN_USER = "sign_in.user"
+SIGN_IN_ADDRESS = "sign_in.address"
 ADDRESS = "address"  # per client address, whatever it asks for; also counts what fails authentication
 
 NO_PLAN = "default"  # for callers who are not known yet
 
 PER_MINUTE: Mapping[str, Mapping[str, int]] = {
-    "default": {API: 100, EPS_REQUEST: 100, EPS_UPDATE: 200, EPS_RECONCILE: 10, ADDRESS: 1000},
+    "default": {
+        API: 100,
+        EPS_REQUEST: 100,
+        EPS_UPDATE: 200,
+        EPS_RECONCILE: 10,
+        SIGN_IN_USER: 30,
+        SIGN_IN_ADDRESS: 120,
+        ADDRESS: 1000,
+    },
     "demo": {API: 100_000, EPS_REQUEST: 100_000, EPS_UPDATE: 100_000, EPS_RECONCILE: 100_000, ADDRESS: 100_000},
 }
 

@@ -11,6 +11,7 @@ from config.settings.base import (
     CONTENT_SECURITY_POLICY,
     DATA_DIR,
     INSTALLED_APPS,
+    JWT_SIGNING_KEYS,
     LIVE_URL,
     PUBLIC_BASE_URL,
     SANDBOX_URL,
@@ -21,6 +22,7 @@ from config.settings.base import (
 _known = local_secrets(DATA_DIR)
 SECRET_KEY = SECRET_KEY or _known["SECRET_KEY"]
 SEALING_KEYS = SEALING_KEYS or _known["SEALING_KEYS"]
+JWT_SIGNING_KEYS = JWT_SIGNING_KEYS or _known["JWT_SIGNING_KEYS"]
 PUBLIC_BASE_URL = PUBLIC_BASE_URL or "http://127.0.0.1:8000"
 LIVE_URL = LIVE_URL or "http://127.0.0.1:8001"
 SANDBOX_URL = SANDBOX_URL or "http://127.0.0.1:8100"

@@ -9,6 +9,7 @@ from config.settings.base import DATABASES, INSTALLED_APPS
 
 SECRET_KEY = "only-for-tests-" + "x" * 50
 SEALING_KEYS = f"test1:{base64.b64encode(b'0123456789abcdef0123456789abcdef').decode()}"
+JWT_SIGNING_KEYS = f"test1:{base64.b64encode(b'fedcba9876543210fedcba9876543210').decode()}"
 PUBLIC_BASE_URL = "http://127.0.0.1:8000"
 ALLOWED_HOSTS = ["*"]
 INSTALLED_APPS = [*INSTALLED_APPS, "demo"]

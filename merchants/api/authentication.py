@@ -1,12 +1,13 @@
-"""Who is calling: an API key in `X-API-Key`, or in `Authorization: Bearer`.
+"""Who is calling: an API key in `X-API-Key` or `Authorization: Bearer`, or there the access token of somebody who signed in.
 
-Whatever is wrong with the credential (absent, malformed, unknown, expired, revoked, used from another address, two different ones), the
-answer is the same 401; only our log says why.
+Whatever is wrong with the credential (absent, malformed, forged, unknown, expired, revoked, used from another address, two different
+ones), the answer is the same 401; only our log says why.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -19,7 +20,8 @@ from rest_framework.request import Request
 from common.errors import Unauthorized
 from merchants.api.addresses import client_address
 from merchants.caller import Caller
-from merchants.credentials import known_key
+from merchants.credentials import known_key, known_session
+from merchants.tokens import BadToken, looks_like_token, read_access_token
 
 log = structlog.get_logger(__name__)
 
@@ -43,15 +45,31 @@ def caller_of(request: HttpRequest) -> Caller:
     if len(credentials) != 1:
         raise _refused("absent" if not credentials else "ambiguous")
     credential = credentials.pop()
-    if not _API_KEY.fullmatch(credential):  # an access token of POST /auth/login would be recognised here
-        raise _refused("malformed")
     now = timezone.now()
-    key = known_key(credential, now=now)
+    if _API_KEY.fullmatch(credential):
+        return _holder_of_key(credential, client_address(request), now)
+    if looks_like_token(credential):
+        return _holder_of_token(credential, now)
+    raise _refused("malformed")
+
+
+def _holder_of_key(secret: str, address: str, now: datetime) -> Caller:
+    key = known_key(secret, now=now)
     if key is None:
         raise _refused("unknown")
-    if not key.admits(client_address(request), now=now):
+    if not key.admits(address, now=now):
         raise _refused("not_admitted", caller=key.caller.name)
     return key.caller
+
+
+def _holder_of_token(token: str, now: datetime) -> Caller:
+    try:
+        caller = known_session(read_access_token(token, now=now))
+    except BadToken as exc:
+        raise _refused("bad_token", what=str(exc)) from exc
+    if caller is None:
+        raise _refused("session_ended")
+    return caller
 
 
 def _credentials(request: HttpRequest) -> set[str]:
@@ -67,7 +85,9 @@ def _credentials(request: HttpRequest) -> set[str]:
 
 def _refused(reason: str, **fields: str) -> Unauthorized:
     log.info("authentication.refused", reason=reason, **fields)
-    return Unauthorized("Give one API key that is valid, not expired or revoked, and allowed from your address.")
+    return Unauthorized(
+        "Give one API key or access token that is valid, not expired or revoked, and allowed from your address."
+    )
 
 
 class MerchantAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -79,7 +99,7 @@ class MerchantAuthenticationScheme(OpenApiAuthenticationExtension):  # type: ign
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, Any]]:
         return [
             {"type": "apiKey", "in": "header", "name": "X-API-Key"},
-            {"type": "http", "scheme": "bearer", "description": "The API key as a bearer token."},
+            {"type": "http", "scheme": "bearer", "description": "An access token or an API key."},
         ]
 
     def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:

@@ -56,6 +56,14 @@ class Fields:
             self.refuse(name, "This may not be blank.")
         return text
 
+    def raw_text(self, name: str, *, maximum: int) -> str:
+        """Required text as it is, space around it included: a password."""
+        value = self.take(name, required=True)
+        if value is not None and (type(value) is not str or not 0 < len(value) <= maximum):
+            self.refuse(name, f"Send a string of 1 to {maximum} characters.")
+            return ""
+        return value or ""
+
     def texts(self, name: str, *, required: bool = False) -> list[str]:
         """A list of strings, empty if absent."""
         value = self.take(name, required=required)

@@ -55,7 +55,13 @@ def transaction_cancel(
             return _withdraw(operation, actor, now, idempotency, reply)
     if transaction.status == TransactionStatus.AUTHORIZED:
         return void_request(
-            transaction_id=transaction_id, actor=actor, now=now, **whose, idempotency=idempotency, reply=reply
+            transaction_id=transaction_id,
+            actor=actor,
+            now=now,
+            merchant_id=merchant_id,
+            live=live,
+            idempotency=idempotency,
+            reply=reply,
         )
     raise _refused(transaction)
 

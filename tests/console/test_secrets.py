@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merchants.models import ApiKey
+from merchants.models import ApiKey, MerchantUser, RefreshToken
 from notifications.models import WebhookEndpoint
 from tests.console.conftest import SignIn
 from tests.console.world import SECRET, World
@@ -18,6 +18,8 @@ def test_no_page_shows_a_secret(world: World, sign_in: SignIn) -> None:
         world.merchant.pass_phrase_sealed,
         world.account.credentials_sealed,
         endpoint.secret_sealed,
+        MerchantUser.objects.get().password,
+        bytes(RefreshToken.objects.get().token_hash).hex(),
         bytes(key.secret_hash).hex(),
         str(bytes(key.secret_hash)),
         SECRET,
@@ -26,6 +28,8 @@ def test_no_page_shows_a_secret(world: World, sign_in: SignIn) -> None:
     ]
     pages = [
         f"merchants/merchant/{world.merchant.pk}/change/",
+        f"merchants/merchantuser/{MerchantUser.objects.get().pk}/change/",
+        f"merchants/refreshtoken/{RefreshToken.objects.get().pk}/change/",
         f"merchants/provideraccount/{world.account.pk}/change/",
         f"merchants/apikey/{key.pk}/change/",
         f"notifications/webhookendpoint/{endpoint.pk}/change/",
@@ -49,6 +53,8 @@ def test_no_page_shows_a_secret(world: World, sign_in: SignIn) -> None:
         "merchants/provideraccount/?credentials_sealed__startswith=v1",
         "merchants/provideraccount/?merchant__pass_phrase_sealed__startswith=v1",
         "merchants/apikey/?secret_hash__startswith=a",
+        "merchants/merchantuser/?password__startswith=a",
+        "merchants/refreshtoken/?token_hash__startswith=a",
         "merchants/apikey/?merchant__api_keys__secret_hash__startswith=a",
         "notifications/webhookendpoint/?secret_sealed__startswith=v1",
         "notifications/webhookdelivery/?endpoint__secret_sealed__startswith=v1",
@@ -80,7 +86,7 @@ def test_the_filters_of_a_page_work(world: World, sign_in: SignIn) -> None:
         ("payments/transaction/?created_at_from=yesterday", 2),
         ("payments/transaction/?provider=migs", 0),
         ("payments/journalentry/?fact=refund.completed", 1),
-        ("common/fact/?published_at__isempty=1", 7),
+        ("common/fact/?published_at__isempty=1", 8),
         ("reconciliation/break/?provider=fpx&kind__exact=FEE_MISMATCH", 1),
         ("notifications/webhookdelivery/?event=transaction.created&endpoint__live__exact=0", 1),
     ],

@@ -11,6 +11,8 @@ from common.ids import new_id
 from common.models import AuditLink, AuditRecord, Fact
 from common.money import Money
 from merchants.models import IdempotencyRecord, Merchant, ProviderAccount
+from merchants.services.sessions import sign_in
+from merchants.services.users import merchant_user_create
 from notifications.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from payments.models import Bank, Operation, ProviderEvent, Transaction
 from payments.models.provider_event import EventState
@@ -29,6 +31,7 @@ from tests.factories import (
 )
 
 SECRET = "whsec_never-to-be-seen"
+PASSWORD = "password-never-to-be-seen"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ def build_world() -> World:
         code="KEDAI", eps_api_key="eps-key-never-to-be-seen", pass_phrase="phrase-never-to-be-seen"
     )
     ApiKeyFactory(merchant=merchant)
+    _signed_in(merchant)
     account = ProviderAccountFactory(merchant=merchant, fee_basis_points=150)
     Bank.objects.create(provider="fpx", business=False, code="TEST0021", name="Bank", online=True, refreshed_at=NOW)
     transaction = _refunded(account)
@@ -61,6 +65,19 @@ def build_world() -> World:
     opened = {"currency": "MYR", "name": "Main", "actor": Actor("system:test"), "now": NOW}
     account_open(account_id="acc_1", merchant_id=merchant.pk, live=False, **opened)
     return World(merchant, account, transaction, delivery)
+
+
+def _signed_in(merchant: Merchant) -> None:
+    merchant_user_create(
+        merchant_id=merchant.pk,
+        username="nurul@kedai",
+        password=PASSWORD,
+        live=False,
+        scopes=["transaction:read"],
+        actor=Actor("system:test"),
+        now=NOW,
+    )
+    sign_in(username="nurul@kedai", password=PASSWORD, request_id="", now=NOW)
 
 
 def _refunded(account: ProviderAccount) -> Transaction:

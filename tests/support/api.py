@@ -88,6 +88,7 @@ def refusal(response: HttpResponse, status: int, code: str) -> dict[str, Any]:
 def _fresh_caches() -> Iterator[None]:
     def forget() -> None:
         credentials.forget_keys()
+        credentials.forget_sessions()
         forget_accounts()
         forget_banks()
         throttling._local.clear()
