@@ -16,7 +16,13 @@ DELIVERY_LEASE_SECONDS = 4
 NOT_FOUND_SECONDS = 4
 EVENT_RETRY_SECONDS = 2
 LIVE_HEARTBEAT_SECONDS = 1.0
+LIVE_WRITE_SECONDS = 2.0
 
 _OFTEN_SECONDS = 0.4
-for _task in ("payments.sweep", "notifications.relay_outbox", "notifications.deliver_due"):
+for _task in (
+    "payments.sweep",
+    "payments.run_transfer_batch",
+    "notifications.relay_outbox",
+    "notifications.deliver_due",
+):
     CELERY_BEAT_SCHEDULE[_task] |= {"schedule": _OFTEN_SECONDS}

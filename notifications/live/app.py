@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.base import BaseHandler
@@ -27,6 +28,8 @@ from notifications.live.views import EventStream
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+
+log = structlog.get_logger(__name__)
 
 URLS = "notifications.live.urls"
 THREADS = 4
@@ -74,7 +77,7 @@ async def _stream(hub: Hub, stream: Stream, receive: Receive, send: Send) -> Non
             await _write(send, events or HEARTBEAT)
         await _write(send, b"", more=False)
     except TimeoutError:
-        return  # cut off: it resumes from the last event it saw
+        log.info("live.slow_client_let_go", transaction=stream.transaction_id)  # it resumes after the last event it saw
     finally:
         hub.close(stream)
         gone.cancel()

@@ -2,33 +2,26 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from django.conf import LazySettings
+from django.db import connection
 
 from tests.live.server import LiveServer
 from tests.support.api import _fresh_caches, api  # noqa: F401  # fixtures
+from tests.support.databases import database_url
 
 
 @pytest.fixture(scope="package")
-def running_live(app_role_url_for_package: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    server = LiveServer(tmp_path_factory.mktemp("live"), database_url=app_role_url_for_package)
+def running_live(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    url = database_url(connection.settings_dict["NAME"], os.environ["TEST_APP_URL"])
+    server = LiveServer(tmp_path_factory.mktemp("live"), database_url=url)
     try:
         yield server.start()
     finally:
         server.stop()
-
-
-@pytest.fixture(scope="package")
-def app_role_url_for_package(django_db_setup: None) -> str:
-    import os
-
-    from django.db import connection
-
-    from tests.support.databases import database_url
-
-    return database_url(connection.settings_dict["NAME"], os.environ["TEST_APP_URL"])
 
 
 @pytest.fixture

@@ -6,10 +6,12 @@ import http.client
 import json
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -101,9 +103,12 @@ class LiveServer:
 class EventClient:
     """An answer; if it is a stream, its lines and events as they arrive. A silence of 20 s is a TimeoutError."""
 
-    def __init__(self, url: str, headers: dict[str, str]) -> None:
+    def __init__(self, url: str, headers: dict[str, str], *, buffer: int = 0) -> None:
         parts = urlsplit(url)
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
+        self._connection.connect()
+        if buffer:  # bytes that the kernel takes for a client that does not read
+            self._connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
         self._connection.request("GET", f"{parts.path}?{parts.query}", headers=headers)
         self._response = self._connection.getresponse()
         self.status = self._response.status
@@ -117,20 +122,25 @@ class EventClient:
         while line := self._response.readline():
             yield line.decode().removesuffix("\n")
 
-    def next(self, count: int = 1) -> list[Told]:
-        """The next events; comments are passed over."""
-        told: list[Told] = []
+    def events(self) -> Iterator[Told]:
+        """Until the stream ends; comments are passed over, and what was cut off in the middle does not count."""
         fields: dict[str, str] = {}
-        for line in self.lines():
-            name, _, value = line.partition(": ")
-            if name in ("id", "event", "data"):
-                fields[name] = value
-            elif not line and fields:
-                told.append(Told(int(fields["id"]), fields["event"], json.loads(fields["data"])))
-                fields = {}
-                if len(told) == count:
-                    return told
-        raise AssertionError(f"the stream ended after {told}")
+        try:
+            for line in self.lines():
+                name, _, value = line.partition(": ")
+                if name in ("id", "event", "data"):
+                    fields[name] = value
+                elif not line and fields:
+                    yield Told(int(fields["id"]), fields["event"], json.loads(fields["data"]))
+                    fields = {}
+        except http.client.IncompleteRead:
+            return
+
+    def next(self, count: int = 1) -> list[Told]:
+        """The next events."""
+        told = list(islice(self.events(), count))
+        assert len(told) == count, f"the stream ended after {told}"
+        return told
 
     def close(self) -> None:
         self._response.close()

@@ -176,6 +176,21 @@ def test_an_idle_stream_says_so(live: LiveServer, api: Api) -> None:
     ]
 
 
+def test_a_client_that_does_not_read_is_let_go_and_resumes(live: LiveServer, api: Api) -> None:
+    pk = captured_transaction(account_of(api)).pk
+    for sequence in range(3, 61):
+        payload = {"transactionId": pk, "note": "x" * 200_000}  # together more than sockets and the server buffer
+        fact(api.merchant.pk, name="refund.created", transaction_id=pk, sequence=sequence, payload=payload)
+
+    slow = EventClient(live.url + events_path(pk), STREAM | api.headers, buffer=65536)
+    eventually(lambda: "live.slow_client_let_go" in live.log(), seconds=60, what="the end")
+    add(api, pk, 61)
+    told = [event.id for event in slow.events()]  # what was on the way, then the end
+    rest = watch(live, api, pk, **{"Last-Event-ID": str(told[-1])}).next(61 - len(told))
+
+    assert told + [event.id for event in rest] == list(range(1, 62))
+
+
 def test_a_stream_lets_the_server_stop_and_goes_on_with_its_successor(live: LiveServer, api: Api) -> None:
     pk = captured_transaction(account_of(api)).pk
     client = watch(live, api, pk)
