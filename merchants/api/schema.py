@@ -9,6 +9,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, inline_serializer
 from rest_framework import serializers
 
+from merchants.api.rendering import OrjsonRenderer
+
 ErrorEnvelope = inline_serializer(
     "ErrorEnvelope",
     {
@@ -76,6 +78,13 @@ class MerchantSchema(AutoSchema):
                 )
             )
         return parameters
+
+    def _get_format_parameters(self) -> list[Any]:
+        return []  # Accept alone decides what comes back
+
+    def map_renderers(self, attribute: str) -> list[Any]:
+        """JSON, unless a response names its media type."""
+        return [OrjsonRenderer.media_type] if attribute == "media_type" else super().map_renderers(attribute)
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)

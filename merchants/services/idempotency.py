@@ -47,6 +47,11 @@ class IdempotencyKey:
             created_at=now,
         )
 
+    def replace(self, reply: Reply) -> None:
+        """Keep another answer: one that was held back until more was known. Who repeats gets what was answered first."""
+        kept = IdempotencyRecord.objects.filter(merchant_id=self.merchant_id, live=self.live, key=self.key)
+        kept.update(status=reply.status, body=reply.body)
+
     def store_refusal(self, reply: Reply, *, now: datetime) -> Reply:
         """Keep a refusal that was given after execution began. Returns what is stored, which an earlier request may have put."""
         rows = Rows()

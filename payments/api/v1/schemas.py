@@ -197,6 +197,13 @@ class BankOut(serializers.Serializer[Any]):
 
 
 AT = OpenApiParameter("at", OpenApiTypes.DATETIME, description="A time in the past, with its offset. Default: now.")
+PREFER = OpenApiParameter(
+    "Prefer",
+    OpenApiTypes.STR,
+    OpenApiParameter.HEADER,
+    description="`wait=N`, N up to 25: hold the answer until the outcome is known or N seconds passed. The answer says "
+    "`Preference-Applied` if it was held; a busy server answers at once.",
+)
 FILTERS = [
     OpenApiParameter("status", OpenApiTypes.STR, description="One status, or several separated by commas."),
     OpenApiParameter("paymentTypeId", OpenApiTypes.STR),

@@ -5,16 +5,20 @@ from __future__ import annotations
 from datetime import datetime
 
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 
 from common.errors import InvalidRequest
 from merchants.api.base import MerchantRequest, MerchantView, answer, require_key, respond
 from merchants.api.live import EVENT_STREAM, LAST_EVENT_ID, EventStreamRenderer, to_live_stream
 from merchants.api.pagination import read_page
-from merchants.api.rendering import OrjsonRenderer
+from merchants.api.rendering import OrjsonRenderer, render
 from merchants.scopes import Scope
+from merchants.services.idempotency import Reply
 from payments.api.v1 import schemas
+from payments.api.v1.export import CSV, CsvRenderer, csv_answer
 from payments.api.v1.filters import filtered
 from payments.api.v1.inputs import asks_for_transfer, read_new_refund, read_new_transaction, read_new_transfer
 from payments.api.v1.outputs import (
@@ -27,6 +31,7 @@ from payments.api.v1.outputs import (
     status_json,
     transaction_json,
 )
+from payments.api.v1.waiting import APPLIED, wait_for_outcome, wished_seconds
 from payments.selectors import (
     banks_of,
     facts_of,
@@ -47,9 +52,11 @@ from payments.services.transfers import Transferred, transfer_create
 class Transactions(MerchantView):
     required_scopes = {"GET": Scope.TRANSACTION_READ, "POST": Scope.TRANSACTION_CREATE}
     idempotent = True
+    renderer_classes = [OrjsonRenderer, CsvRenderer]
 
     @extend_schema(
         operation_id="createTransaction",
+        parameters=[schemas.PREFER],
         request=schemas.TransactionIn,
         responses={
             201: schemas.TransactionOut,
@@ -63,11 +70,25 @@ class Transactions(MerchantView):
         now = timezone.now()
         created = self._transfer(request, now) if asks_for_transfer(request.json) else self._payment(request, now)
         if not created.repeated:
-            return respond(created_reply(created))
+            return self._when_known(request, created)
         reply = created_reply(created, status=200)
         if request.idempotency is not None:  # what this key was answered before, else this from now on
             reply = request.idempotency.store_refusal(reply, now=now)
         return respond(reply, replayed=True)
+
+    @staticmethod
+    def _when_known(request: MerchantRequest, created: Created | Transferred) -> HttpResponse:
+        """The answer to a new transaction, held back if the caller prefers. What is answered is what its key keeps."""
+        seconds = wished_seconds(request._request)
+        if not wait_for_outcome(request.caller, created.transaction.pk, seconds=seconds):
+            return respond(created_reply(created))
+        row = transaction_row(request.caller, created.transaction.pk)
+        reply = Reply(201, render(transaction_json(row, payments_by_transaction([row.id])[row.id])))
+        if request.idempotency is not None:
+            request.idempotency.replace(reply)
+        response = respond(reply)
+        response[APPLIED] = f"wait={seconds}"
+        return response
 
     @staticmethod
     def _payment(request: MerchantRequest, now: datetime) -> Created:
@@ -88,11 +109,16 @@ class Transactions(MerchantView):
     @extend_schema(
         operation_id="listTransactions",
         parameters=[*schemas.FILTERS, *schemas.PAGING],
-        responses={200: schemas.page_of(schemas.TransactionOut)},
+        responses={
+            (200, OrjsonRenderer.media_type): schemas.page_of(schemas.TransactionOut),
+            (200, CSV): OpenApiTypes.STR,
+        },
     )
-    def get(self, request: MerchantRequest) -> HttpResponse:
-        """Transactions, newest first."""
+    def get(self, request: MerchantRequest) -> HttpResponseBase:
+        """Transactions, newest first; as CSV all that the filters let through, without pages."""
         query = request._request.GET
+        if request.accepted_media_type == CSV:
+            return csv_answer(filtered(transactions_of(request.caller), query, request), query)
         page = read_page(query)
         rows = page.of(transaction_rows(filtered(transactions_of(request.caller), query, request)))
         shown = rows[: page.limit]
@@ -113,11 +139,20 @@ class OneTransaction(MerchantView):
 class TransactionStatus(MerchantView):
     required_scopes = {"GET": Scope.TRANSACTION_READ}
 
-    @extend_schema(operation_id="getTransactionStatus", responses={200: schemas.TransactionStatusOut})
+    @extend_schema(
+        operation_id="getTransactionStatus",
+        parameters=[schemas.PREFER],
+        responses={200: schemas.TransactionStatusOut},
+    )
     def get(self, request: MerchantRequest, transaction_id: str) -> HttpResponse:
-        """The status alone, for polling."""
+        """The status alone, for polling; `Prefer: wait=N` saves most of the polling."""
         columns = ("id", "status", "external_reference", "failure_code", "failure_reason", "updated_at")
-        return answer(status_json(transaction_row(request.caller, transaction_id, *columns)))
+        seconds = wished_seconds(request._request)
+        waited = wait_for_outcome(request.caller, transaction_id, seconds=seconds)
+        response = answer(status_json(transaction_row(request.caller, transaction_id, *columns)))
+        if waited:
+            response[APPLIED] = f"wait={seconds}"
+        return response
 
 
 class TransactionEvents(MerchantView):

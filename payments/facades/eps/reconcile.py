@@ -5,8 +5,7 @@ JSON comes in pages of 500 lines in order of creation; the totals are always the
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,6 +15,7 @@ from django.db.models import Count, Q, QuerySet, Sum
 from django.http import HttpResponse, StreamingHttpResponse
 
 from common.money import Money
+from common.spreadsheets import csv_lines, safe_cell
 from merchants.api.rendering import instant
 from merchants.selectors import EpsMerchant
 from payments.facades.eps.checksum import CHECKSUM, RESPONSE, checksum
@@ -40,7 +40,6 @@ COLUMNS = (
     "PAID_AT",
 )
 _NUMERIC = ("AMOUNT", "FEE", "REFUNDED")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0", "＝", "＋", "－", "＠")
 
 
 def page_answer(merchant: EpsMerchant, day: date, page: int) -> HttpResponse:
@@ -64,31 +63,23 @@ def page_answer(merchant: EpsMerchant, day: date, page: int) -> HttpResponse:
 
 def csv_answer(merchant: EpsMerchant, day: date) -> StreamingHttpResponse:
     """The whole day as CSV (RFC 4180): header, lines, a line of totals that begins with TOTAL."""
-    response = StreamingHttpResponse(_csv_lines(merchant, day), content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(csv_lines(_csv_rows(merchant, day)), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{merchant.code}-{day.isoformat()}.csv"'
     return response
 
 
-def _csv_lines(merchant: EpsMerchant, day: date) -> Iterator[str]:
-    writer = csv.writer(_Echo(), lineterminator="\r\n")
-    yield writer.writerow(COLUMNS)
+def _csv_rows(merchant: EpsMerchant, day: date) -> Iterator[Sequence[str]]:
+    yield COLUMNS
     for payment in _payments(merchant, day).iterator(chunk_size=PAGE_SIZE):
-        yield writer.writerow([_cell(name, text) for name, text in _line(payment).items()])
+        yield [_cell(name, text) for name, text in _line(payment).items()]
     totals = _totals(merchant, day)
     total = {"TRANS_ID": "TOTAL", "PAYMENT_TRANS_ID": totals["COUNT"], **{name: totals[name] for name in _NUMERIC}}
-    yield writer.writerow([total.get(name, "") for name in COLUMNS])
-
-
-class _Echo:
-    """What csv writes to: the line goes out instead of into a buffer."""
-
-    def write(self, line: str) -> str:
-        return line
+    yield [total.get(name, "") for name in COLUMNS]
 
 
 def _cell(name: str, text: str) -> str:
     """A spreadsheet must not take text for a formula; columns of numbers stay numbers."""
-    return f"'{text}" if name not in _NUMERIC and text.startswith(_FORMULA) else text
+    return text if name in _NUMERIC else safe_cell(text)
 
 
 def _line(payment: Payment) -> dict[str, str]:
