@@ -166,6 +166,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "TransactionStatusEnum": "payments.states.TransactionStatus",
         "PaymentStatusEnum": "payments.states.PaymentState",
         "RefundStatusEnum": "payments.states.RefundState",
+        "ApiKeyStatusEnum": ["ACTIVE", "EXPIRED", "REVOKED"],
     },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
