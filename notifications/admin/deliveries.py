@@ -22,7 +22,7 @@ from common.console.filters import DayFilter, choice_filter
 from common.console.search import ExactSearch
 from common.console.site import operator
 from common.errors import CounterfoilError
-from notifications.events import EVENT_TYPES, TEST_EVENT
+from common.events import EVENT_TYPES, TEST_EVENT
 from notifications.models import WebhookAttempt, WebhookDelivery
 from notifications.services.replay import delivery_replay
 

@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
-from notifications.events import EVENT_TYPES
+from common.events import EVENT_TYPES
 from notifications.models import DeliveryState, DisabledReason
 
 _TYPES = ", ".join(EVENT_TYPES)

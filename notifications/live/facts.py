@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import structlog
 from django.db import close_old_connections
 
+from common.events import EVENT_OF_FACT, render_body
 from common.models import Fact
-from notifications.events import EVENT_OF_FACT, render_body
 from notifications.live.stream import Event
 
 log = structlog.get_logger(__name__)

@@ -18,10 +18,10 @@ from django.db import connection, transaction
 from common.audit import record_action
 from common.changes import Actor
 from common.crashpoints import crashpoint
+from common.events import EVENT_OF_FACT, render_body
 from common.ids import new_id
 from common.models import Fact
 from common.queue import nudge_coalesced
-from notifications.events import EVENT_OF_FACT, render_body
 from notifications.live.nudges import nudge_streams
 from notifications.models import WebhookEndpoint
 

@@ -15,11 +15,11 @@ from django.db import transaction
 from common.audit import record_action
 from common.changes import Actor, Subject, record_change
 from common.errors import InvalidRequest, InvalidState, LimitExceeded, RateLimitExceeded
+from common.events import EVENT_TYPES, TEST_EVENT, render_body
 from common.ids import new_id
 from common.queue import nudge_coalesced
 from common.rows import Rows
 from notifications.channels.webhook.target import Resolver, TargetRefused, resolve_target, system_resolver
-from notifications.events import EVENT_TYPES, TEST_EVENT, render_body
 from notifications.models import DeliveryState, DisabledReason, WebhookDelivery, WebhookEndpoint
 from notifications.signing import new_secret
 

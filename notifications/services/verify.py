@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.books import Asked, Found, check, query
-from notifications.events import EVENT_OF_FACT
+from common.events import EVENT_OF_FACT
 
 
 @check

@@ -15,8 +15,8 @@ import requests
 from django.core.management import call_command
 from standardwebhooks.webhooks import Webhook
 
+from common.events import EVENT_OF_FACT
 from common.models import AuditRecord, Fact
-from notifications.events import EVENT_OF_FACT
 from notifications.models import WebhookDelivery
 from payments.models import Operation, Payment, ReviewItem, Transaction
 from payments.providers.base import Kind

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from common.events import EVENT_OF_FACT, render_body
 from common.models import AuditRecord, Fact
 from merchants.models import ApiKey
 from merchants.services.key_expiry import announce_expiring_keys
-from notifications.events import EVENT_OF_FACT, render_body
 from tests.factories import ApiKeyFactory
 from tests.support.api import Api, api_for, content, refusal
 from tests.support.race import race

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
+from common.events import EVENT_OF_FACT, render_body
 from common.models import Fact
 from merchants.api.rendering import amount, instant, render
 from merchants.services.idempotency import Reply
@@ -102,23 +103,17 @@ def refund_json(row: Any) -> dict[str, Any]:
     }
 
 
-def event_json(fact: Fact) -> dict[str, Any]:
-    """One entry of a transaction's history. `data` is the transaction as it was just after."""
-    data = fact.payload | _exact(fact.payload)
-    if isinstance(data.get("refund"), Mapping):
-        data["refund"] = data["refund"] | _exact(data["refund"])
-    return {
-        "eventId": fact.id,
-        "eventType": fact.name,
-        "createdAt": instant(fact.created_at),
-        "sequence": fact.sequence,
-        "data": data,
-    }
-
-
-def _exact(payload: Mapping[str, Any]) -> dict[str, orjson.Fragment]:
-    """The amounts, which facts keep as decimal strings, as numbers."""
-    return {name: orjson.Fragment(payload[name]) for name in _AMOUNTS if name in payload}
+def event_json(fact: Fact) -> orjson.Fragment:
+    """One entry of a transaction's history, as webhooks and streams show it; what has no public name keeps ours."""
+    return orjson.Fragment(
+        render_body(
+            event_id=fact.id,
+            event_type=EVENT_OF_FACT.get(fact.name, fact.name),
+            created_at=fact.created_at,
+            sequence=fact.sequence,
+            data=fact.payload,
+        )
+    )
 
 
 def payment_type_json(usable: UsableMethod, banks: Sequence[Bank]) -> dict[str, Any]:

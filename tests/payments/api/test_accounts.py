@@ -70,7 +70,7 @@ def test_a_transfer_is_completed_in_the_answer(api: Api, accounts: Any, method: 
     assert content(api.get("/transactions"))["data"] == [made]
     assert [fact["eventType"] for fact in content(api.get(f"/transactions/{made['id']}/events"))["data"]] == [
         "transaction.created",
-        "transfer.completed",
+        "transaction.completed",
     ]
     assert balance(api, "acc_123")["availableBalance"] == 599.5
 

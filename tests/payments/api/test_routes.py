@@ -160,7 +160,7 @@ def test_refunds_and_the_history(api: Api) -> None:
     history = content(api.get(f"/transactions/{kept.pk}/events"))["data"]
     assert [(event["sequence"], event["eventType"], event["data"]["status"]) for event in history] == [
         (1, "transaction.created", "PENDING"),
-        (2, "payment.captured", "COMPLETED"),
+        (2, "transaction.completed", "COMPLETED"),
         (3, "refund.created", "COMPLETED"),
         (4, "refund.completed", "PARTIALLY_REFUNDED"),
         (5, "refund.created", "PARTIALLY_REFUNDED"),
