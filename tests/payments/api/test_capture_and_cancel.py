@@ -8,9 +8,9 @@ import pytest
 import requests
 from django.utils import timezone
 
+from common.events import EVENT_OF_FACT
 from common.models import Fact
 from demo.onboarding import open_migs
-from notifications.events import EVENT_OF_FACT
 from payments.models import Operation, ReviewItem, Transaction
 from payments.providers.base import Outcome
 from payments.services.operations import operation_look_up, operation_run
