@@ -56,7 +56,7 @@ def _operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping
 def _item(path: str, method: str, operation: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:
     given = operation.get("parameters", [])
     route = re.sub(r"\{(\w+)\}", r":\1", path)
-    headers = [{"key": one["name"], "value": "{{$guid}}"} for one in given if one["in"] == "header"]
+    headers = [_header(one["name"]) for one in given if one["in"] == "header"]
     request: dict[str, Any] = {
         "method": method.upper(),
         "description": operation.get("description", ""),
@@ -78,6 +78,13 @@ def _item(path: str, method: str, operation: Mapping[str, Any], document: Mappin
         headers.append({"key": "Content-Type", "value": "application/json"})
         request["body"] = {"mode": "raw", "raw": json.dumps(_example(body["schema"], document), indent=2)}
     return {"name": operation["operationId"], "request": request}
+
+
+def _header(name: str) -> dict[str, Any]:
+    """A fresh key for each request; the other headers are there to be switched on."""
+    if name == "Idempotency-Key":
+        return {"key": name, "value": "{{$guid}}"}
+    return {"key": name, "value": "", "disabled": True}
 
 
 def _example(schema: Mapping[str, Any], document: Mapping[str, Any]) -> dict[str, Any]:

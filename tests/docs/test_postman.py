@@ -49,7 +49,8 @@ def test_a_payment_can_be_sent_as_it_is():
     request = requests_of(json.loads(KEPT.read_text()))["createTransaction"]
 
     assert request["method"] == "POST"
-    assert {header["key"]: header["value"] for header in request["header"]} == {
+    sent = [header for header in request["header"] if not header.get("disabled")]
+    assert {header["key"]: header["value"] for header in sent} == {
         "Idempotency-Key": "{{$guid}}",
         "Content-Type": "application/json",
     }
