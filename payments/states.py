@@ -173,5 +173,4 @@ REFUND_MOVES = {
     (RefundState.PENDING, end) for end in (RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CONFLICTED)
 }
 
-TERMINAL_PAYMENT = frozenset({P.CAPTURED, P.DECLINED, P.CANCELLED, P.EXPIRED})
 TERMINAL_OPERATION = frozenset(_ENDS)
