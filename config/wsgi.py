@@ -2,11 +2,13 @@
 
 import os
 
-from django.core.wsgi import get_wsgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
-application = get_wsgi_application()
+django.setup(set_prefix=False)
 
-from config.checks import refuse_unsafe_settings  # noqa: E402 needs the settings
+from common.requests import Utf8WSGIHandler  # noqa: E402 needs the settings
+from config.checks import refuse_unsafe_settings  # noqa: E402 as above
 
 refuse_unsafe_settings()
+application = Utf8WSGIHandler()

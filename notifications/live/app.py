@@ -21,6 +21,7 @@ from django.core.handlers.base import BaseHandler
 from django.db import close_old_connections
 from django.http import HttpResponse
 
+from common.requests import Utf8ASGIRequest
 from notifications.live.hub import Hub
 from notifications.live.stream import Stream
 from notifications.live.views import EventStream
@@ -47,7 +48,7 @@ class LiveApplication:
         self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="live-request")
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
-        request = ASGIRequest(scope, BytesIO())  # nothing here reads a body
+        request = Utf8ASGIRequest(scope, BytesIO())  # nothing here reads a body
         response = await asyncio.get_running_loop().run_in_executor(self._threads, self._answer, request)
         headers = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
