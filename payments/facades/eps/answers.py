@@ -81,7 +81,11 @@ def _signed(code: Code, merchant: EpsMerchant, *, redirect_url: str = "", **valu
 
 def respond(request: HttpRequest, fields: Mapping[str, str], *, status: int = 200, page: str = "") -> HttpResponse:
     """The answer in the form that the caller's Accept prefers: JSON, a form, or for a browser the `page` to go to, else one to read."""
-    match request.get_preferred_type([JSON, FORM, HTML]):
+    try:
+        preferred = request.get_preferred_type([JSON, FORM, HTML])
+    except ValueError:  # an Accept that cannot be decoded (RFC 2231) asks for nothing
+        preferred = JSON
+    match preferred:
         case "text/html" if page:
             return HttpResponseRedirect(page, status=303)
         case "text/html":

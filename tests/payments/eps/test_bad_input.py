@@ -172,7 +172,7 @@ def test_invisible_characters_are_taken_out_of_text():
     assert transaction.payer_name == "Zo\u00eb \U0001f600"
 
 
-@pytest.mark.parametrize("accept", ["", "*/*;q=abc", ",,,", "text/xml", "é", "application/*"])
+@pytest.mark.parametrize("accept", ["", "*/*;q=abc", ",,,", "text/xml", "é", "application/*", "text/html;a*=b''c"])
 def test_odd_accept_header_gets_json(accept):
     response = post("request", request_fields(merchant_with()), accept=accept)
     assert response.json()["STATUS_CODE"] == "68"
