@@ -41,6 +41,7 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "BORDER_RADIUS": "6px",
     "DASHBOARD_CALLBACK": "common.console.dashboard.dashboard",
+    "LOGIN": {"form": "common.console.sign_in.SignInForm"},
     "STYLES": [_static("console/console.css")],
     "SCRIPTS": [_static("console/console.js")],
     "COLORS": {

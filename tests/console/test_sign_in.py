@@ -101,3 +101,11 @@ def test_an_operator_is_never_deleted(aisha: User, sign_in: SignIn) -> None:
 
     assert client.post(f"/admin/auth/user/{aisha.pk}/delete/", {"post": "yes"}).status_code == 403
     assert User.objects.filter(pk=aisha.pk).exists()
+
+
+@pytest.mark.django_db
+def test_a_name_longer_than_any_user_has_is_refused_like_a_wrong_one() -> None:
+    response = Client().post(LOGIN, {"username": "é" * 300, "password": "x"})
+
+    assert response.status_code == 200
+    assert "at most 150 characters" in response.content.decode()
