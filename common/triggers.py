@@ -95,3 +95,22 @@ def listed_moves(table: str, column: str, moves: Iterable[tuple[str, str]]) -> R
         """,
         f"DROP TRIGGER {table}_listed_moves ON {table};",
     )
+
+
+def fixed_columns(table: str, columns: Iterable[str]) -> RunSQL:
+    """Refuse to change `columns` once a row is there. Costs nothing where an update does not name them."""
+    names = list(columns)
+    changed = " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in names)
+    return RunSQL(
+        f"""
+        CREATE OR REPLACE FUNCTION {table}_fixed_columns() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            RAISE EXCEPTION 'what was asked for in {table} % is not changed afterwards', OLD.id
+                USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = '{table}_fixed_columns';
+        END $$;
+        CREATE TRIGGER {table}_fixed_columns BEFORE UPDATE OF {", ".join(names)} ON {table}
+            FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION {table}_fixed_columns();
+        ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_fixed_columns;
+        """,
+        f"DROP TRIGGER {table}_fixed_columns ON {table}; DROP FUNCTION {table}_fixed_columns;",
+    )

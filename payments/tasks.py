@@ -20,7 +20,7 @@ def run_operation(*, operation_id: str, **_later: Any) -> None:
 
 @shared_task(name="payments.sweep")
 def sweep_task(**_later: Any) -> None:
-    sweep(now=timezone.now())
+    sweep(clock=timezone.now)
 
 
 @shared_task(name="payments.refresh_banks")

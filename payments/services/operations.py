@@ -7,6 +7,7 @@ unknown and is looked up, never sent again.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -16,7 +17,7 @@ from common.changes import Actor
 from common.crashpoints import crashpoint
 from merchants.selectors import open_account
 from payments.models import Operation
-from payments.providers.base import NotSent, Outcome, ProviderResult
+from payments.providers.base import FailureCode, NotSent, Outcome, ProviderResult
 from payments.services import schedule
 from payments.services.advance import Effect, payment_advance
 from payments.services.calls import open_provider, operation_request
@@ -43,6 +44,10 @@ def operation_run(*, operation_id: str, now: datetime) -> Effect | None:
     except NotSent as exc:
         return _not_sent(operation, exc, actor, now)
     crashpoint("operation.answered")
+    if result.outcome is Outcome.DECLINED and result.failure_code == FailureCode.PROVIDER_ERROR:
+        result = replace(
+            result, outcome=Outcome.UNKNOWN
+        )  # it broke while it had our message: its books know, its reply does not
     effect = payment_advance(operation_id=operation_id, result=result, actor=actor, now=now)
     crashpoint("operation.recorded")
     return effect

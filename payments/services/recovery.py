@@ -6,6 +6,7 @@ taken in small batches with SKIP LOCKED and put off by a lease, so any number of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
@@ -20,17 +21,26 @@ from payments.states import OperationState
 log = structlog.get_logger(__name__)
 
 _IN_FLIGHT = 8
+_AT_ONCE = _IN_FLIGHT * 3  # three calls that time out, one after the other, still end within the sweep's lease
 
 
-def sweep(*, now: datetime, limit: int = 200) -> int:
-    """Look at up to `limit` due operations and as many due events. Returns how many were looked at."""
-    operations = _take_operations(now=now, limit=limit)
+def sweep(*, clock: Callable[[], datetime], limit: int = 200) -> int:
+    """Look at up to `limit` due operations and as many due events. Returns how many were looked at.
+
+    The clock is read for each row when its turn comes: a provider that hangs makes the batch long, and a claim must not begin old.
+    """
+    looked_at = 0
     with ThreadPoolExecutor(max_workers=_IN_FLIGHT) as pool:
-        list(pool.map(lambda row: _look(row[0], row[1], now), operations))
-    events = _take_events(now=now, limit=limit)
+        while looked_at < limit:
+            operations = _take_operations(now=clock(), limit=min(_AT_ONCE, limit - looked_at))
+            list(pool.map(lambda row: _look(row[0], row[1], clock()), operations))
+            looked_at += len(operations)
+            if len(operations) < _AT_ONCE:
+                break
+    events = _take_events(now=clock(), limit=limit)
     for event_id in events:
-        _retry(event_id, now)
-    return len(operations) + len(events)
+        _retry(event_id, clock())
+    return looked_at + len(events)
 
 
 def _take_operations(*, now: datetime, limit: int) -> list[tuple[str, str]]:

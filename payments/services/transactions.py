@@ -17,7 +17,7 @@ from django.db import IntegrityError
 
 from common.changes import Actor, Subject, record_change
 from common.crashpoints import crashpoint
-from common.errors import DuplicatePayment
+from common.errors import DuplicatePayment, InvalidRequest, UnsupportedCurrency
 from common.ids import new_id, new_reference
 from common.money import Money
 from common.queue import nudge_coalesced
@@ -92,9 +92,14 @@ def transaction_create(
     else), IntegrityError of merchants.services.idempotency.CONSTRAINT (the key was used: the caller reads the kept answer).
     """
     kind = Kind.AUTHORIZE if new.manual_capture else Kind.SALE
-    account = route(
-        merchant_id=new.merchant_id, live=new.live, method=new.method, currency=new.amount.currency, kind=kind
-    )
+    try:
+        account = route(
+            merchant_id=new.merchant_id, live=new.live, method=new.method, currency=new.amount.currency, kind=kind
+        )
+    except (InvalidRequest, UnsupportedCurrency):
+        if (earlier := _earlier_if_any(new)) is None:
+            raise
+        return earlier  # an honest repeat, whatever has become of the account meanwhile
     reference = new_reference("EPG", now)
     redirect = open_provider(account).redirect(
         OperationRequest(
@@ -198,6 +203,13 @@ def constraint_of(exc: IntegrityError) -> str:
     """The name of the constraint that PostgreSQL says was broken."""
     diagnostics = getattr(exc.__cause__, "diag", None)
     return getattr(diagnostics, "constraint_name", None) or ""
+
+
+def _earlier_if_any(new: NewTransaction) -> Created | None:
+    try:
+        return _earlier(new) if new.external_reference else None
+    except Transaction.DoesNotExist:
+        return None
 
 
 def _earlier(new: NewTransaction) -> Created:

@@ -127,3 +127,21 @@ def test_two_records_of_one_version_are_refused():
         AuditRecord.objects.create(
             at=NOW, actor="x", action="x", subject_type="transaction", subject_id=record.subject_id, version=1
         )
+
+
+@pytest.mark.parametrize(
+    ("table", "change"),
+    [
+        ("transaction", "amount_minor = amount_minor + 1"),
+        ("transaction", "currency = 'USD'"),
+        ("transaction", "live = NOT live"),
+        ("payment", "amount_minor = 1"),
+        ("operation", "reference = 'other'"),
+        ("operation", "amount_minor = 1"),
+    ],
+)
+def test_what_was_asked_for_is_not_changed_afterwards(table, change):
+    captured_transaction(ProviderAccountFactory())
+
+    with pytest.raises(IntegrityError, match="not changed afterwards"):
+        run(f"UPDATE {table} SET {change}")

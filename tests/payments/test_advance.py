@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from common.changes import Actor
+from common.errors import InvalidRequest
 from common.models import AuditRecord, Fact
 from common.money import Money
 from payments.models import JournalEntry, Payment, Posting, ReviewItem, Transaction
@@ -221,3 +222,17 @@ def test_a_declined_capture_is_not_a_second_authorisation():
     assert transaction.status == "AUTHORIZED"
     assert trail(transaction)[-1] == ("payment.capture_declined", 4)
     assert Payment.objects.get().state == "AUTHORIZED"
+
+
+def test_an_honest_repeat_is_answered_whatever_became_of_the_account():
+    account = ProviderAccountFactory()
+    first = new_transaction(account, external_reference="T1")
+    account.is_active = False
+    account.save()
+
+    again = new_transaction(account, external_reference="T1")
+
+    assert (again.repeated, again.transaction.pk) == (True, first.transaction.pk)
+    with pytest.raises(InvalidRequest):
+        new_transaction(account, external_reference="T2")
+    assert Transaction.objects.count() == 1

@@ -18,6 +18,7 @@ from reconciliation.models import Break, Match
 from reconciliation.selectors import reconciliation_states
 from tests.factories import NOW, ProviderAccountFactory, captured_transaction, new_transaction, sale_of, settle
 from tests.reconciliation.given import DAY, NEXT_MORNING, Listed, imported, listed, open_kinds, reconciled
+from tests.support.databases import what_was_asked_may_change
 
 pytestmark = pytest.mark.django_db
 
@@ -88,7 +89,8 @@ def ended(account: ProviderAccount, outcome: Outcome) -> Operation:
 def held(account: ProviderAccount) -> Operation:
     """An authorisation: the provider holds the money and should not list it."""
     operation = paid(account, provider_reference="F1")
-    Operation.objects.filter(pk=operation.pk).update(kind=Kind.AUTHORIZE)
+    with what_was_asked_may_change("operation"):
+        Operation.objects.filter(pk=operation.pk).update(kind=Kind.AUTHORIZE)
     return operation
 
 

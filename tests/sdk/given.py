@@ -46,7 +46,7 @@ class Shop:
     @staticmethod
     def let_worker_run() -> None:
         """What a worker would do with everything that is due now."""
-        sweep(now=timezone.now())
+        sweep(clock=timezone.now)
 
 
 def open_shop(base_url: str, sandbox_url: str) -> Shop:

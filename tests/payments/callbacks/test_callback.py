@@ -12,8 +12,9 @@ from django.utils import timezone
 from common.models import AuditRecord, Fact
 from common.money import Money
 from payments.models import JournalEntry, Payment, ProviderEvent, ReviewItem, Transaction
+from payments.providers.base import Outcome
 from payments.services.recovery import sweep
-from tests.factories import ProviderAccountFactory, new_transaction, sale_of
+from tests.factories import ProviderAccountFactory, new_transaction, sale_of, settle
 from tests.payments.callbacks.messages import call_back, fpx_ac, migs_result, unpaid, untouched
 from tests.payments.eps.given import ask, merchant_with
 
@@ -130,7 +131,7 @@ def test_another_merchants_account_cannot_speak_for_our_reference():
     assert ProviderEvent.objects.get().state == "UNMATCHED"
 
 
-def test_unknown_reference_is_kept_and_picked_up_later():
+def test_unknown_reference_is_kept_and_picked_up_later(monkeypatch):
     account = ProviderAccountFactory()
 
     response = call_back(fpx_ac(account, "EPG20260302ABCDEFGHJKMN"))
@@ -140,9 +141,9 @@ def test_unknown_reference_is_kept_and_picked_up_later():
     assert (event.state, event.reference) == ("UNMATCHED", "EPG20260302ABCDEFGHJKMN")
 
     # our own commit comes a moment later, then the sweep
-    operation = sale_of(new_transaction(account, now=timezone.now()).transaction)
-    type(operation).objects.filter(pk=operation.pk).update(reference="EPG20260302ABCDEFGHJKMN")
-    sweep(now=timezone.now() + timedelta(seconds=31))
+    monkeypatch.setattr("payments.services.transactions.new_reference", lambda *_: "EPG20260302ABCDEFGHJKMN")
+    new_transaction(account, now=timezone.now())
+    sweep(clock=lambda: timezone.now() + timedelta(seconds=31))
 
     event.refresh_from_db()
     assert Transaction.objects.get().status == "COMPLETED"
@@ -159,6 +160,30 @@ def test_account_that_confirms_asks_the_provider_before_it_believes():
     assert response.status_code == 200
     assert (Transaction.objects.get().status, operation.state) == ("PENDING", "PENDING")
     assert operation.due_at <= timezone.now()
+
+
+def test_late_money_is_kept_safe_for_an_account_that_confirms_too():
+    """Nobody would ask the provider about an operation that has ended, so its word is taken for what it can do: open a question."""
+    account = ProviderAccountFactory(confirm_events=True)
+    operation = sale_of(new_transaction(account, now=timezone.now()).transaction)
+    settle(operation, Outcome.DECLINED)
+
+    assert call_back(fpx_ac(account, operation)).status_code == 200
+
+    assert Transaction.objects.get().status == "FAILED"
+    assert ReviewItem.objects.get().kind == "LATE_SUCCESS"
+    assert ProviderEvent.objects.get().state == "ACTED"
+
+
+def test_forgeries_share_one_row_an_hour():
+    account, operation = unpaid()
+    fields = fpx_ac(account, operation)
+
+    for number in range(20):
+        assert call_back(fields | {"fpx_checkSum": f"{number:02x}"}).status_code == 401
+
+    event = ProviderEvent.objects.get()
+    assert (event.state, event.arrivals) == ("REJECTED", 20)
 
 
 def test_nothing_is_acknowledged_that_is_not_durable():
