@@ -34,7 +34,9 @@ class Effect(StrEnum):
     MOVED = "MOVED"
     WAITING = "WAITING"  # still not known: looked up again later
     REPEATED = "REPEATED"  # said before
-    CONTRADICTED = "CONTRADICTED"  # contradicts what is final: nothing changed, somebody is told
+    CONTRADICTED = (
+        "CONTRADICTED"  # contradicts what is final: nothing changed, logged as a warning, kept with its event
+    )
     REVIEW = "REVIEW"  # money moved that should not have: booked to suspense, a person decides
 
 
