@@ -6,6 +6,9 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any
 
+from django.utils.formats import date_format
+from django.utils.html import format_html
+
 from common.console import html
 
 Column = Callable[[Any], Any]
@@ -35,6 +38,16 @@ def money(field: str, label: str, *, sortable: bool = False) -> Column:
     @column(f"{field}_money", label, order=field if sortable else None)
     def read(row: Any) -> Any:
         return html.money(getattr(row, field), row.currency)
+
+    return read
+
+
+def day(field: str, label: str) -> Column:
+    """A date in one line, as moments are written."""
+
+    @column(f"{field}_day", label, order=field)
+    def read(row: Any) -> Any:
+        return format_html('<span class="cf-nowrap">{}</span>', date_format(value_of(row, field), "j M Y"))
 
     return read
 

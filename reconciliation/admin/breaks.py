@@ -10,7 +10,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 
 from common.console import html
 from common.console.base import ConsoleAdmin
-from common.console.columns import column, mode, pretty, related, state, when
+from common.console.columns import column, day, mode, pretty, related, state, when
 from common.console.filters import OpenFilter
 from reconciliation.admin.filters import ProviderFilter
 from reconciliation.models import Break, Match, ReconciliationRun
@@ -38,7 +38,7 @@ def age(row: Break) -> str:
 @admin.register(ReconciliationRun)
 class ReconciliationRunAdmin(ConsoleAdmin):
     list_display = (
-        "day",
+        day("day", "Day"),
         "provider",
         mode(),
         "lines",
@@ -92,7 +92,7 @@ class MatchAdmin(ConsoleAdmin):
 class BreakAdmin(ConsoleAdmin):
     list_display = (
         state("kind", "Kind"),
-        "day",
+        day("day", "Day"),
         "provider",
         mode(),
         ours,

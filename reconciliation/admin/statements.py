@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 
 from common.console.base import ConsoleAdmin
-from common.console.columns import column, mode, money, reference, related, state, when
+from common.console.columns import column, day, mode, money, reference, related, state, when
 from common.console.filters import DayFilter
 from reconciliation.admin.filters import ProviderFilter
 from reconciliation.models import Statement, StatementFile, StatementLine
@@ -22,7 +22,7 @@ def sha256(statement: Statement) -> str:
 @admin.register(Statement)
 class StatementAdmin(ConsoleAdmin):
     list_display = (
-        "day",
+        day("day", "Day"),
         "provider",
         "provider_account",
         mode(),
