@@ -114,3 +114,92 @@ def fixed_columns(table: str, columns: Iterable[str]) -> RunSQL:
         """,
         f"DROP TRIGGER {table}_fixed_columns ON {table}; DROP FUNCTION {table}_fixed_columns;",
     )
+
+
+INSTALL_APPROVALS = RunSQL(
+    """
+    CREATE FUNCTION counterfoil_row_digest(name text, key_column text, key text, columns text[]) RETURNS text
+    LANGUAGE plpgsql STABLE AS $$
+    DECLARE digest text;
+    BEGIN
+        EXECUTE format('SELECT encode(sha256(convert_to(jsonb_build_array(%s)::text, ''UTF8'')), ''hex'') FROM %I WHERE %I = %L',
+                       (SELECT string_agg(format('%I', c), ', ' ORDER BY o) FROM unnest(columns) WITH ORDINALITY u (c, o)),
+                       name, key_column, key) INTO digest;
+        RETURN digest;
+    END $$;
+
+    CREATE FUNCTION counterfoil_may(who integer, permission text) RETURNS boolean LANGUAGE sql STABLE AS $$
+        SELECT EXISTS (SELECT FROM auth_user u WHERE u.id = who AND u.is_active AND u.is_staff AND (u.is_superuser OR EXISTS (
+            SELECT FROM auth_permission p JOIN django_content_type c ON c.id = p.content_type_id
+            WHERE c.app_label || '.' || p.codename = permission
+                AND (EXISTS (SELECT FROM auth_user_user_permissions x WHERE x.user_id = u.id AND x.permission_id = p.id)
+                     OR EXISTS (SELECT FROM auth_user_groups m JOIN auth_group_permissions g ON g.group_id = m.group_id
+                                WHERE m.user_id = u.id AND g.permission_id = p.id)))))
+    $$;
+
+    CREATE FUNCTION counterfoil_proposal_decided() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE pin jsonb;
+    BEGIN
+        IF OLD.state <> 'OPEN' THEN
+            RAISE EXCEPTION 'proposal % is decided', OLD.id
+                USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'proposal_decided_once';
+        END IF;
+        IF NEW.state <> 'EXECUTED' THEN
+            RETURN NEW;
+        END IF;
+        IF NEW.decided_by_id IS NOT DISTINCT FROM OLD.proposed_by_id THEN
+            RAISE EXCEPTION 'proposal % needs a second person', OLD.id
+                USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'proposal_by_a_second_person';
+        END IF;
+        IF NOT counterfoil_may(NEW.decided_by_id, OLD.permission) THEN
+            RAISE EXCEPTION 'user % may not approve proposal %', NEW.decided_by_id, OLD.id
+                USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'proposal_approver_may';
+        END IF;
+        IF NEW.decided_at IS NULL OR NEW.decided_at >= OLD.expires_at OR NEW.decided_at < OLD.proposed_at THEN
+            RAISE EXCEPTION 'proposal % has expired', OLD.id
+                USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'proposal_in_time';
+        END IF;
+        FOR pin IN SELECT * FROM jsonb_array_elements(OLD.pins) LOOP
+            IF pin ->> 'digest' IS DISTINCT FROM counterfoil_row_digest(
+                    pin ->> 'table', pin ->> 'key_column', pin ->> 'key',
+                    ARRAY(SELECT jsonb_array_elements_text(pin -> 'columns'))) THEN
+                RAISE EXCEPTION 'proposal % is void: % % has changed', OLD.id, pin ->> 'table', pin ->> 'key'
+                    USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'proposal_pins_hold';
+            END IF;
+        END LOOP;
+        RETURN NEW;
+    END $$;
+    CREATE TRIGGER proposal_decided BEFORE UPDATE ON proposal FOR EACH ROW EXECUTE FUNCTION counterfoil_proposal_decided();
+    ALTER TABLE proposal ENABLE ALWAYS TRIGGER proposal_decided;
+
+    CREATE FUNCTION counterfoil_needs_approval() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE
+        wanted text := to_jsonb(NEW) ->> TG_ARGV[0];
+    BEGIN
+        IF NOT EXISTS (SELECT FROM proposal WHERE id = wanted AND state = 'EXECUTED'
+                           AND kind = ANY (string_to_array(TG_ARGV[1], ','))) THEN
+            RAISE EXCEPTION '% needs an approved proposal', TG_TABLE_NAME
+                USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = TG_TABLE_NAME || '_needs_approval';
+        END IF;
+        RETURN NEW;
+    END $$;
+    """,
+    """
+    DROP FUNCTION counterfoil_needs_approval;
+    DROP TRIGGER proposal_decided ON proposal;
+    DROP FUNCTION counterfoil_proposal_decided, counterfoil_may, counterfoil_row_digest;
+    """,
+)
+
+
+def needs_approval(table: str, column: str, kinds: Iterable[str], *, when: str, event: str = "INSERT") -> RunSQL:
+    """Refuse a row of which the SQL condition `when` holds unless `column` names an executed proposal of one of `kinds`."""
+    listed = ",".join(sorted(kinds))
+    return RunSQL(
+        f"""
+        CREATE OR REPLACE TRIGGER {table}_needs_approval BEFORE {event} ON {table}
+            FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION counterfoil_needs_approval('{column}', '{listed}');
+        ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_needs_approval;
+        """,
+        f"DROP TRIGGER {table}_needs_approval ON {table};",
+    )

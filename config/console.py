@@ -99,6 +99,9 @@ UNFOLD: dict[str, Any] = {
                     _item("Statements", "description", "reconciliation.statement"),
                     _item("Statement files", "draft", "reconciliation.statementfile"),
                     _item("Statement lines", "format_list_numbered", "reconciliation.statementline"),
+                    _item("Bank lines", "account_balance", "reconciliation.bankline"),
+                    _item("Remittances", "payments", "reconciliation.remittance"),
+                    _item("Match groups", "hub", "reconciliation.matchgroup"),
                 ],
             },
             {
@@ -125,6 +128,7 @@ UNFOLD: dict[str, Any] = {
                 "title": "Records",
                 "separator": True,
                 "items": [
+                    _item("Proposals", "how_to_reg", "common.proposal"),
                     _item("Facts", "bolt", "common.fact"),
                     _item("Audit log", "history", "common.auditrecord"),
                     _item("Audit chain", "link", "common.auditlink"),

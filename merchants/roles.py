@@ -39,7 +39,13 @@ _PAYMENTS = (
     "merchants.view_merchant",
 )
 _WEBHOOKS = ("notifications.view_*",)
-_BOOKS = ("payments.view_ledgeraccount", "payments.view_journalentry", "payments.view_posting", "reconciliation.view_*")
+_BOOKS = (
+    "payments.view_ledgeraccount",
+    "payments.view_journalentry",
+    "payments.view_posting",
+    "reconciliation.view_*",
+    "common.view_proposal",
+)
 _OPERATIONS = (
     *_PAYMENTS,
     *_WEBHOOKS,

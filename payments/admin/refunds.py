@@ -23,13 +23,13 @@ from common.console.actions import ReasonForm
 from common.console.base import ConsoleAdmin
 from common.console.columns import money, reference, related, state, when
 from common.console.filters import DayFilter
+from common.database import constraint_of
 from common.errors import InvalidState
 from common.money import InvalidAmount, Money
 from merchants.services.idempotency import CONSTRAINT, IdempotencyKey, Reply
 from payments.admin.search import ReferenceSearch
 from payments.models import Refund, Transaction
 from payments.services.refunds import refund_request
-from payments.services.transactions import constraint_of
 
 
 class RefundForm(ReasonForm):

@@ -17,8 +17,9 @@ class AccountRef:
     merchant_id: str | None = None
     provider_account_id: str | None = None
     account_id: str | None = None  # of a merchant's own account; the merchant's is given too
+    bank_account: str | None = None  # of ours: the bank's source and the account number, "mybank/5140..."
 
     @property
     def code(self) -> str:
-        owner = self.account_id or self.merchant_id or self.provider_account_id or "house"
+        owner = self.account_id or self.bank_account or self.merchant_id or self.provider_account_id or "house"
         return f"{self.kind}:{owner}:{'live' if self.live else 'test'}:{self.currency}"

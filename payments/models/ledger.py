@@ -25,6 +25,16 @@ class AccountKind(models.TextChoices):
     CUSTOMER = "customer", "Available on an account"  # liability
     CUSTOMER_HELD = "customer_held", "Held on an account"  # liability
     HOUSE_CASH = "house_cash", "Cash paid in"  # asset
+    BANK = "bank", "On our bank account"  # asset
+    PROVIDER_FEES = "provider_fees", "Providers' fees"  # expense
+    BANK_CHARGES = "bank_charges", "The bank's charges"  # expense
+    FX_CLEARING = (
+        "fx_clearing",
+        "Exchanged",
+    )  # one in each currency; what is left when both are valued is the FX difference
+    DIFFERENCES = "differences", "Adjusted and written off"  # expense
+    MERCHANT_RESERVE = "merchant_reserve", "Held back from a merchant"  # liability
+    PAYOUT_IN_TRANSIT = "payout_in_transit", "On its way to a merchant"  # liability
 
 
 class LedgerAccount(models.Model):

@@ -13,6 +13,7 @@ from django.db import IntegrityError
 from django.db import transaction as database
 
 from common.changes import Actor, Subject, record_change
+from common.database import constraint_of
 from common.errors import InvalidRequest, InvalidState, NotFound
 from common.ids import new_id, new_reference
 from common.money import Money
@@ -22,7 +23,6 @@ from merchants.services.idempotency import IdempotencyKey, Reply
 from payments.models import Operation, Transaction
 from payments.providers.base import Kind
 from payments.services.payloads import transaction_payload
-from payments.services.transactions import constraint_of
 from payments.states import OperationState, PaymentState, TransactionStatus
 
 

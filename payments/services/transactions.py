@@ -17,6 +17,7 @@ from django.db import IntegrityError
 
 from common.changes import Actor, Subject, record_change
 from common.crashpoints import crashpoint
+from common.database import constraint_of
 from common.errors import DuplicatePayment, InvalidRequest, UnsupportedCurrency
 from common.ids import new_id, new_reference
 from common.money import Money
@@ -197,12 +198,6 @@ def transaction_create(
     crashpoint("create.written")
     nudge_coalesced("notifications.relay_outbox")
     return created
-
-
-def constraint_of(exc: IntegrityError) -> str:
-    """The name of the constraint that PostgreSQL says was broken."""
-    diagnostics = getattr(exc.__cause__, "diag", None)
-    return getattr(diagnostics, "constraint_name", None) or ""
 
 
 def _earlier_if_any(new: NewTransaction) -> Created | None:

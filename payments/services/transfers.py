@@ -18,6 +18,7 @@ from django.db import transaction as database
 
 from common.changes import Actor, Subject, record_change
 from common.crashpoints import crashpoint
+from common.database import constraint_of
 from common.errors import InsufficientFunds, InvalidAccountStatus, InvalidRequest, UnsupportedCurrency
 from common.ids import new_id
 from common.money import Money
@@ -31,7 +32,7 @@ from payments.models import Account, Refund, Transaction
 from payments.models.transaction import Channel
 from payments.services.accounts import change_balance, lock_accounts, purse_of
 from payments.services.payloads import transaction_payload
-from payments.services.transactions import constraint_of, transaction_by_reference
+from payments.services.transactions import transaction_by_reference
 from payments.states import TRANSFER_MOVES, AccountStatus, Result, TransactionStatus
 from payments.transfer_types import TRANSFER_TYPES
 
