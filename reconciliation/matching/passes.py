@@ -151,19 +151,20 @@ GROUP BY o.id
 """
 
 CLOSE_BREAKS = """
-UPDATE reconciliation_break b SET resolved_at = %(now)s, resolved_by_run_id = %(run)s
+UPDATE reconciliation_break b SET resolved_at = %(now)s, resolved_by_run_id = %(run)s, resolution = 'EXPLAINED'
 WHERE b.provider = %(provider)s AND b.live = %(live)s AND b.resolved_at IS NULL
+    AND b.bank_line_id IS NULL AND b.remittance_id IS NULL
     AND NOT EXISTS (SELECT FROM finding f WHERE f.kind = b.kind AND f.line_id IS NOT DISTINCT FROM b.line_id
                         AND f.operation_id IS NOT DISTINCT FROM b.operation_id)
 """
 
 OPEN_BREAKS = """
 INSERT INTO reconciliation_break AS b (run_id, provider, live, day, kind, line_id, operation_id, our_currency, our_minor,
-                                       their_currency, their_minor, cause, first_seen_at, last_seen_at)
+                                       their_currency, their_minor, cause, nearest, resolution, first_seen_at, last_seen_at)
 SELECT %(run)s, %(provider)s, %(live)s, f.day, f.kind, f.line_id, f.operation_id, f.our_currency, f.our_minor,
-       f.their_currency, f.their_minor, f.cause, %(now)s, %(now)s
+       f.their_currency, f.their_minor, f.cause, '[]', '', %(now)s, %(now)s
 FROM finding f
-ON CONFLICT (kind, line_id, operation_id) WHERE resolved_at IS NULL
+ON CONFLICT (kind, line_id, operation_id, bank_line_id, remittance_id) WHERE resolved_at IS NULL
     DO UPDATE SET last_seen_at = %(now)s, cause = excluded.cause
 RETURNING b.run_id = %(run)s
 """

@@ -1,16 +1,20 @@
 """What reconciliation concludes: matches claim items for good, breaks say what somebody or something must explain.
 
-An item (a statement line, an operation of ours) is claimed by one match at most: the unique columns hold that, whoever matches at
-the same time. Nothing here changes money.
+There are two comparisons. In the first, lines of a provider's statement belong to operations of ours; in the second, bank lines belong to
+the provider's remittances. An item is claimed by one match at most in each: the unique columns hold that, whoever matches at the same
+time. A claim with both items is a plain pair; claims that share a group belong together, many to many, with its explanation.
 """
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from common.fields import id_field
-from payments.models import Operation
+from common.models import Proposal
+from payments.models import JournalEntry, Operation
+from reconciliation.models.bank import BankLine, Remittance
 from reconciliation.models.statement import StatementLine
 
 
@@ -48,19 +52,64 @@ class ReconciliationRun(models.Model):
 
 
 class MatchRule(models.TextChoices):
-    """By what a line and an operation were found to belong together."""
+    """By what items were found to belong together."""
 
     REFERENCE = "REFERENCE", "Our reference"
     PROVIDER_REFERENCE = "PROVIDER_REFERENCE", "The provider's reference"
+    REMITTANCE_REFERENCE = "REMITTANCE_REFERENCE", "The reference in the bank's narrative"
+    AMOUNT_AND_DATE = "AMOUNT_AND_DATE", "Amount and date"
+    SUM_AND_DATE = "SUM_AND_DATE", "Sum and date"
+    BY_HAND = "BY_HAND", "By hand"
+
+
+class Comparison(models.TextChoices):
+    LEDGER = "LEDGER", "Provider's lines and our books"
+    BANK = "BANK", "Bank lines and remittances"
+
+
+class MatchGroup(models.Model):
+    """Items that belong together otherwise than as an equal pair, and why. Written once.
+
+    `explanation`: {"compared": [{"field", "ours", "theirs", "agrees"}], "differences": {"amount", "fee", "fx"}, "runner_up": {..., "lost_because"}}.
+    A difference that is left is booked by `entry`; what people decide has an approved `proposal`.
+    """
+
+    id = id_field()
+    comparison = models.CharField(max_length=10, choices=Comparison)
+    rule = models.CharField(max_length=20, choices=MatchRule)
+    run = models.ForeignKey(ReconciliationRun, on_delete=models.PROTECT, null=True, blank=True, related_name="groups")
+    proposal = models.ForeignKey(Proposal, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    entry = models.ForeignKey(JournalEntry, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    explanation = models.JSONField(default=dict)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "reconciliation_match_group"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(run__isnull=False, proposal=None) | Q(run=None, proposal__isnull=False),
+                name="reconciliation_match_group_by_a_run_or_a_proposal",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
 
 
 class Match(models.Model):
-    """A line and an operation that agree in everything that is compared."""
+    """A claim of the first comparison: a line, an operation, or both as a pair that agrees in everything that is compared."""
 
     id = models.BigAutoField(primary_key=True)
-    run = models.ForeignKey(ReconciliationRun, on_delete=models.PROTECT, db_index=False, related_name="matches")
-    line = models.ForeignKey(StatementLine, on_delete=models.PROTECT, db_index=False, related_name="matches")
-    operation = models.ForeignKey(Operation, on_delete=models.PROTECT, db_index=False, related_name="matches")
+    run = models.ForeignKey(
+        ReconciliationRun, on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="matches"
+    )
+    group = models.ForeignKey(MatchGroup, on_delete=models.PROTECT, null=True, blank=True, related_name="matches")
+    line = models.ForeignKey(
+        StatementLine, on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="matches"
+    )
+    operation = models.ForeignKey(
+        Operation, on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="matches"
+    )
     rule = models.CharField(max_length=20, choices=MatchRule)
 
     class Meta:
@@ -69,11 +118,46 @@ class Match(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["line"], name="reconciliation_match_line_once"),
             models.UniqueConstraint(fields=["operation"], name="reconciliation_match_operation_once"),
+            models.CheckConstraint(
+                condition=Q(line__isnull=False, operation__isnull=False)
+                | Q(group__isnull=False, line__isnull=False)
+                | Q(group__isnull=False, operation__isnull=False),
+                name="reconciliation_match_alone_only_in_a_group",
+            ),
+            models.CheckConstraint(
+                condition=Q(run__isnull=False) | Q(group__isnull=False), name="reconciliation_match_of_a_run_or_a_group"
+            ),
         ]
         indexes = [models.Index(fields=["run"], name="reconciliation_match_by_run")]
 
     def __str__(self) -> str:
         return f"{self.line_id} = {self.operation_id}"
+
+
+class BankMatch(models.Model):
+    """A claim of the second comparison: a bank line or a remittance, in a group."""
+
+    id = models.BigAutoField(primary_key=True)
+    group = models.ForeignKey(MatchGroup, on_delete=models.PROTECT, related_name="bank_matches")
+    bank_line = models.OneToOneField(
+        BankLine, on_delete=models.PROTECT, null=True, blank=True, related_name="bank_match"
+    )
+    remittance = models.OneToOneField(
+        Remittance, on_delete=models.PROTECT, null=True, blank=True, related_name="bank_match"
+    )
+
+    class Meta:
+        db_table = "reconciliation_bank_match"
+        verbose_name_plural = "bank matches"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(bank_line__isnull=False, remittance=None) | Q(bank_line=None, remittance__isnull=False),
+                name="reconciliation_bank_match_of_one_item",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.group_id}: {self.bank_line_id or self.remittance_id}"
 
 
 class BreakKind(models.TextChoices):
@@ -87,8 +171,20 @@ class BreakKind(models.TextChoices):
     AMBIGUOUS = "AMBIGUOUS", "More than one fits"
 
 
+class Resolution(models.TextChoices):
+    """How a break ended."""
+
+    EXPLAINED = "EXPLAINED", "No longer found"  # by a run
+    MATCHED = "MATCHED", "Matched by hand"
+    ADJUSTED = "ADJUSTED", "Adjusted by journal"
+    WRITTEN_OFF = "WRITTEN_OFF", "Written off"
+
+
 class Break(models.Model):
-    """One difference. It closes itself when a later run no longer finds it; then `resolved_at` is set and the row stays."""
+    """One difference. It closes itself when a later run no longer finds it, or by what two people decided; the row stays.
+
+    `nearest`: up to three items that nearly fit, [{"item", "id", "why_not", "difference"}].
+    """
 
     id = models.BigAutoField(primary_key=True)
     run = models.ForeignKey(ReconciliationRun, on_delete=models.PROTECT, related_name="breaks")  # that found it first
@@ -98,6 +194,8 @@ class Break(models.Model):
     kind = models.CharField(max_length=20, choices=BreakKind)
     line = models.ForeignKey(StatementLine, on_delete=models.PROTECT, null=True, blank=True, related_name="breaks")
     operation = models.ForeignKey(Operation, on_delete=models.PROTECT, null=True, blank=True, related_name="breaks")
+    bank_line = models.ForeignKey(BankLine, on_delete=models.PROTECT, null=True, blank=True, related_name="breaks")
+    remittance = models.ForeignKey(Remittance, on_delete=models.PROTECT, null=True, blank=True, related_name="breaks")
     our_currency = models.CharField(max_length=3, blank=True, default="")
     our_minor = models.BigIntegerField(
         null=True, blank=True
@@ -105,31 +203,55 @@ class Break(models.Model):
     their_currency = models.CharField(max_length=3, blank=True, default="")
     their_minor = models.BigIntegerField(null=True, blank=True)
     cause = models.CharField(max_length=255)  # the probable cause, a sentence
+    nearest = models.JSONField(default=list)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    due_on = models.DateField(null=True, blank=True)  # when its owner wants it done; set forward to carry it
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     resolved_at = models.DateTimeField(null=True, blank=True)
     resolved_by_run = models.ForeignKey(
         ReconciliationRun, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    resolved_by_proposal = models.ForeignKey(
+        Proposal, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    resolution = models.CharField(max_length=12, choices=Resolution, blank=True, default="")
 
     class Meta:
         db_table = "reconciliation_break"
         ordering = ["-first_seen_at", "id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["kind", "line", "operation"],
+                fields=["kind", "line", "operation", "bank_line", "remittance"],
                 condition=Q(resolved_at=None),
                 name="reconciliation_break_open_once",
                 nulls_distinct=False,
             ),
             models.CheckConstraint(
-                condition=Q(line__isnull=False) | Q(operation__isnull=False), name="reconciliation_break_of_something"
+                condition=Q(line__isnull=False)
+                | Q(operation__isnull=False)
+                | Q(bank_line__isnull=False)
+                | Q(remittance__isnull=False),
+                name="reconciliation_break_of_something",
             ),
             models.CheckConstraint(condition=Q(kind__in=BreakKind.values), name="reconciliation_break_kind_known"),
             models.CheckConstraint(
-                condition=Q(resolved_at=None, resolved_by_run=None)
-                | Q(resolved_at__isnull=False, resolved_by_run__isnull=False),
-                name="reconciliation_break_resolved_by_a_run",
+                condition=Q(resolved_at=None, resolved_by_run=None, resolved_by_proposal=None, resolution="")
+                | Q(
+                    resolved_at__isnull=False,
+                    resolved_by_run__isnull=False,
+                    resolved_by_proposal=None,
+                    resolution=Resolution.EXPLAINED,
+                )
+                | Q(
+                    resolved_at__isnull=False,
+                    resolved_by_run=None,
+                    resolved_by_proposal__isnull=False,
+                    resolution__in=[Resolution.MATCHED, Resolution.ADJUSTED, Resolution.WRITTEN_OFF],
+                ),
+                name="reconciliation_break_resolved_by_a_run_or_two_people",
             ),
         ]
         indexes = [
@@ -140,3 +262,20 @@ class Break(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.line_id or ''} {self.operation_id or ''}"
+
+
+class BreakComment(models.Model):
+    """What somebody noted about a break. Written once."""
+
+    id = models.BigAutoField(primary_key=True)
+    break_item = models.ForeignKey(Break, on_delete=models.PROTECT, related_name="comments")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    text = models.CharField(max_length=2000)
+    at = models.DateTimeField()
+
+    class Meta:
+        db_table = "reconciliation_break_comment"
+        ordering = ["at", "id"]
+
+    def __str__(self) -> str:
+        return self.text[:60]

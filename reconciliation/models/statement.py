@@ -91,6 +91,10 @@ class StatementFile(models.Model):
 class LineType(models.TextChoices):
     PAYMENT = "PAYMENT", "Payment"  # a sale or a capture
     REFUND = "REFUND", "Refund"
+    CHARGEBACK = "CHARGEBACK", "Chargeback"  # the payer's bank took a payment back
+    REVERSAL = "REVERSAL", "Reversal"  # a chargeback was given back
+    FEE = "FEE", "Fee"  # of no payment in particular: the amount is zero
+    ADJUSTMENT = "ADJUSTMENT", "Adjustment"
 
 
 class StatementLine(models.Model):
@@ -123,7 +127,10 @@ class StatementLine(models.Model):
                 name="statement_line_once",
             ),
             models.CheckConstraint(
-                condition=Q(type="PAYMENT", amount_minor__gt=0) | Q(type="REFUND", amount_minor__lt=0),
+                condition=Q(type__in=["PAYMENT", "REVERSAL"], amount_minor__gt=0)
+                | Q(type__in=["REFUND", "CHARGEBACK"], amount_minor__lt=0)
+                | (Q(type="FEE", amount_minor=0) & ~Q(fee_minor=0))
+                | (Q(type="ADJUSTMENT") & ~Q(amount_minor=0)),
                 name="statement_line_sign_of_type",
             ),
             models.CheckConstraint(

@@ -31,6 +31,6 @@ def matches_agree(asked: Asked) -> Found:
             JOIN statement_line l ON l.id = m.line_id
             JOIN operation o ON o.id = m.operation_id
             JOIN payment p ON p.id = o.payment_id
-            WHERE (l.provider_account_id, l.currency, abs(l.amount_minor), l.type = 'REFUND')
+            WHERE m.group_id IS NULL AND (l.provider_account_id, l.currency, abs(l.amount_minor), l.type = 'REFUND')
                 IS DISTINCT FROM (p.provider_account_id, o.currency, o.amount_minor, o.kind = 'REFUND')""",
     )

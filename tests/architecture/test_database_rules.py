@@ -12,8 +12,18 @@ from tests.factories import NOW, ProviderAccountFactory, captured_transaction
 
 pytestmark = pytest.mark.django_db
 
-APPEND_ONLY = ["audit_record", "audit_link", "journal_entry", "posting"]
-NEVER_DELETED = ["transaction", "payment", "operation", "refund", "provider_event", "account"]
+APPEND_ONLY = [
+    "audit_record",
+    "audit_link",
+    "journal_entry",
+    "posting",
+    "bank_line",
+    "remittance",
+    "reconciliation_match_group",
+    "reconciliation_bank_match",
+    "reconciliation_break_comment",
+]
+NEVER_DELETED = ["transaction", "payment", "operation", "refund", "provider_event", "account", "proposal"]
 
 
 def run(sql: str, *params: object) -> None:

@@ -6,9 +6,11 @@ import zlib
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.contrib.auth.models import User
+
 from common.changes import Actor
 from common.ids import new_id
-from common.models import AuditLink, AuditRecord, Fact
+from common.models import AuditLink, AuditRecord, Fact, Proposal
 from common.money import Money
 from merchants.models import IdempotencyRecord, Merchant, ProviderAccount
 from merchants.services.sessions import sign_in
@@ -19,7 +21,19 @@ from payments.models.provider_event import EventState
 from payments.providers.base import Outcome
 from payments.services.accounts import account_open
 from payments.services.refunds import refund_request
-from reconciliation.models import Break, Match, ReconciliationRun, Statement, StatementFile, StatementLine
+from reconciliation.models import (
+    BankLine,
+    BankMatch,
+    Break,
+    BreakComment,
+    Match,
+    MatchGroup,
+    ReconciliationRun,
+    Remittance,
+    Statement,
+    StatementFile,
+    StatementLine,
+)
 from tests.factories import (
     NOW,
     ApiKeyFactory,
@@ -202,4 +216,56 @@ def _reconciled(account: ProviderAccount, transaction: Transaction) -> None:
         cause="The fee differs.",
         first_seen_at=NOW,
         last_seen_at=NOW,
+    )
+    _three_sides(account, statement, run)
+
+
+def _three_sides(account: ProviderAccount, statement: Statement, run: ReconciliationRun) -> None:
+    """A remittance that the bank paid, and a break that somebody commented on and proposed to write off."""
+    remittance = Remittance.objects.create(
+        id=new_id("rem"),
+        statement=statement,
+        provider="fpx",
+        account_key=account.account_key,
+        provider_account=account,
+        live=False,
+        day=statement.day,
+        due_on=statement.day,
+        currency="MYR",
+        line_count=1,
+        gross_minor=10_000,
+        fee_minor=100,
+        net_minor=9_900,
+    )
+    bank_line = BankLine.objects.create(
+        statement=statement,
+        number=1,
+        provider="mybank",
+        account_key="514011112222",
+        reference="BK1",
+        occurrence=1,
+        booked_on=statement.day,
+        value_on=statement.day,
+        currency="MYR",
+        amount_minor=9_900,
+    )
+    group = MatchGroup.objects.create(
+        id=new_id("mtg"), comparison="BANK", rule="AMOUNT_AND_DATE", run=run, created_at=NOW
+    )
+    BankMatch.objects.create(group=group, bank_line=bank_line)
+    BankMatch.objects.create(group=group, remittance=remittance)
+    person, _ = User.objects.get_or_create(username="demo_clerk")
+    found = Break.objects.get(run=run)
+    BreakComment.objects.create(break_item=found, author=person, text="Asked the provider.", at=NOW)
+    Proposal.objects.create(
+        id=new_id("prp"),
+        kind="break.write_off",
+        subject_type="break",
+        subject_id=str(found.pk),
+        summary="Write off 0.50 MYR",
+        permission="reconciliation.view_break",
+        reason="Small",
+        proposed_by=person,
+        proposed_at=NOW,
+        expires_at=NOW + timedelta(days=1),
     )
