@@ -16,6 +16,8 @@ import orjson
 EVENT_OF_FACT: Mapping[str, str] = {
     "transaction.created": "transaction.created",
     "payment.captured": "transaction.completed",
+    "payment.captured_in_part": "transaction.partially_captured",
+    "payment.rest_released": "transaction.completed",
     "payment.declined": "transaction.failed",
     "payment.authorized": "transaction.authorized",
     "payment.voided": "transaction.cancelled",

@@ -119,6 +119,26 @@ MOVES: dict[tuple[PaymentState, Kind, Result], Move] = {
 # is a late success.
 WITHDRAWN = Move(P.CANCELLED, T.CANCELLED, "payment.cancelled")
 
+# A capture that leaves the rest reserved, for more captures; and the rest let go. What was captured stays captured.
+CAPTURED_IN_PART = Move(P.AUTHORIZED, T.AUTHORIZED, "payment.captured_in_part")
+REST_RELEASED = Move(P.CAPTURED, T.COMPLETED, "payment.rest_released")
+
+
+def move_of(
+    payment: PaymentState, kind: Kind, result: Result, *, final: bool = True, captured: bool = False
+) -> Move | None:
+    """What an outcome does, None if the table has no such move.
+
+    `final`: whether a capture ends its authorisation; `captured`: whether part of the authorisation had been captured before.
+    """
+    move = MOVES.get((payment, kind, result))
+    if move is None or result is not R.SUCCEEDED:
+        return move
+    if kind is Kind.CAPTURE and not final:
+        return CAPTURED_IN_PART
+    return REST_RELEASED if kind is Kind.VOID and captured else move
+
+
 # How a book transfer ends (no provider is asked): its status before and whether the money could be moved -> status after, fact.
 TRANSFER_MOVES: dict[tuple[TransactionStatus, Result], tuple[TransactionStatus, str]] = {
     (T.PENDING, R.SUCCEEDED): (T.COMPLETED, "transfer.completed"),

@@ -97,7 +97,7 @@ def operate(
     """Capture, refund or void what `original_number` or `original_reference` names (both, if both are given).
 
     A reference that is in the books already gets its first answer, whatever else the repetition says. A refusal is an entry
-    too, so that the same reference cannot succeed later. A void always lifts the whole hold. Raises ReferenceTaken.
+    too, so that the same reference cannot succeed later. A void always lifts all that is still held. Raises ReferenceTaken.
     """
     with store().write() as db:
         known = _entry(db, peer.code, account, reference)
@@ -117,9 +117,11 @@ def operate(
         if root is None:
             verdict, reason = Verdict.ORIGINAL_UNKNOWN, "There is no such transaction"
         else:
+            so_far = totals(root, db)
             if kind is Kind.VOID:
-                amount = root.amount
-            reason = _refusal(root, totals(root, db), kind, amount)
+                left = so_far.authorised.minor - so_far.captured.minor
+                amount = Money(left or root.amount.minor, root.amount.currency)
+            reason = _refusal(root, so_far, kind, amount)
             if reason:
                 verdict = Verdict.REFUSED
             else:
@@ -231,6 +233,6 @@ def _refusal(root: Entry, so_far: Totals, kind: Kind, amount: Money) -> str:
     if so_far.voided:
         return "The authorisation has been voided"
     if kind is Kind.VOID:
-        return "The authorisation has been captured" if so_far.captured.minor else ""
+        return "" if so_far.captured.minor < so_far.authorised.minor else "The authorisation has been captured"
     left = so_far.authorised.minor - so_far.captured.minor
     return "The amount is more than what is left to capture" if amount.minor > left else ""

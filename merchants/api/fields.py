@@ -84,6 +84,14 @@ class Fields:
             return default
         return int(value)
 
+    def flag(self, name: str) -> bool | None:
+        """None if absent."""
+        value = self.take(name)
+        if value is not None and type(value) is not bool:
+            self.refuse(name, "Send true or false.")
+            return None
+        return value
+
     def reference(self, name: str) -> str | None:
         """A merchant's own reference: 1 to 100 ASCII letters, digits and . _ : / # -"""
         value = self.take(name)

@@ -44,7 +44,7 @@ def read_endpoint(content: Mapping[str, Any], *, new: bool) -> EndpointInput:
         url=fields.text("url", maximum=MAX_URL, required=True) if new or "url" in content else None,
         description=fields.text("description", maximum=255) if "description" in content else None,
         event_types=_event_types(fields),
-        active=None if new else _flag(fields, "active"),
+        active=None if new else fields.flag("active"),
     )
     fields.finish()
     return sent
@@ -58,14 +58,6 @@ def _event_types(fields: Fields) -> tuple[str, ...] | None:
         fields.refuse("eventTypes", "Send a list of event types; an empty one means all.")
         return None
     return tuple(value)
-
-
-def _flag(fields: Fields, name: str) -> bool | None:
-    value = fields.take(name)
-    if value is not None and not isinstance(value, bool):
-        fields.refuse(name, "Send true or false.")
-        return None
-    return value
 
 
 def read_filter(query: QueryDict) -> DeliveryFilter:

@@ -25,6 +25,7 @@ class Operation(models.Model):
     reference = models.CharField(max_length=40, unique=True)
     currency = currency_field()
     amount_minor = minor_field()
+    final = models.BooleanField(default=True)  # false: a capture that leaves the rest of its authorisation reserved
     sends = models.PositiveSmallIntegerField(default=0)
     look_ups = models.PositiveSmallIntegerField(default=0)
     # QUEUED: send it; SENT: the claim has lapsed; PENDING and UNKNOWN: look it up. NULL when it has ended.
@@ -43,6 +44,9 @@ class Operation(models.Model):
             models.CheckConstraint(condition=Q(state__in=one_of(OperationState)), name="operation_state_known"),
             models.CheckConstraint(condition=Q(kind__in=one_of(Kind)), name="operation_kind_known"),
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="operation_amount_positive"),
+            models.CheckConstraint(
+                condition=Q(final=True) | Q(kind=Kind.CAPTURE), name="operation_only_captures_go_on"
+            ),
             models.UniqueConstraint(
                 fields=["payment"],
                 condition=Q(kind__in=[Kind.CAPTURE, Kind.VOID]) & ~Q(state__in=sorted(TERMINAL_OPERATION)),

@@ -113,5 +113,10 @@ class Transaction(models.Model):
         return self.from_account_id is not None
 
     @property
+    def capturable_minor(self) -> int:
+        """Authorised and not captured; what may be taken of it while the transaction is AUTHORIZED."""
+        return self.amount_authorized_minor - self.amount_captured_minor
+
+    @property
     def refundable_minor(self) -> int:
         return self.amount_captured_minor - self.amount_refunded_minor - self.amount_refund_pending_minor

@@ -160,6 +160,7 @@ class Provider(ABC):
     currencies: ClassVar[frozenset[str]]
     supports: ClassVar[frozenset[Kind]]  # operation kinds
     lists_banks: ClassVar[bool] = False
+    several_captures: ClassVar[bool] = False  # an authorisation can be captured in parts, and its rest voided
 
     def __init__(self, account: Account, session: requests.Session, timeout: tuple[float, float] = (3.0, 30.0)) -> None:
         """`session` comes from `session.open_session()`; `timeout` is (seconds to connect, seconds for the whole reply)."""

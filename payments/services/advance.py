@@ -23,7 +23,16 @@ from payments.models.review import ReviewKind
 from payments.providers.base import FailureCode, Kind, Outcome, ProviderResult
 from payments.services import schedule
 from payments.services.moves import Held, end_refund, legs_of, open_review, said, unexplained_legs, write_move
-from payments.states import MOVES, TERMINAL_OPERATION, Move, OperationState, PaymentState, Result, TransactionStatus
+from payments.states import (
+    MOVES,
+    TERMINAL_OPERATION,
+    Move,
+    OperationState,
+    PaymentState,
+    Result,
+    TransactionStatus,
+    move_of,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -169,7 +178,13 @@ def _settle(held: Held, conclusion: Result, result: ProviderResult, actor: Actor
         result = replace(result, failure_code="NOT_EXECUTED", reason="The provider never carried it out.")
     if conclusion is Result.EXPIRED:
         result = replace(result, failure_code=FailureCode.EXPIRED, reason="")
-    move = MOVES.get((PaymentState(payment.state), Kind(operation.kind), conclusion))
+    move = move_of(
+        PaymentState(payment.state),
+        Kind(operation.kind),
+        conclusion,
+        final=operation.final,
+        captured=held.transaction.amount_captured_minor > 0,
+    )
     if move is None:
         move = Move(
             PaymentState(payment.state),

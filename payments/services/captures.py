@@ -1,7 +1,9 @@
 """Capturing or voiding an authorisation: one of them at a time, decided by the provider.
 
 The request only queues the operation; the transaction stays AUTHORIZED until the provider said so. A unique index admits one open
-capture or void per payment, so two operators cannot send both.
+capture or void per payment, so two operators cannot send both. Where the provider allows several captures, one that is not final leaves
+the rest reserved: AUTHORIZED until a final capture, or all of it, was taken (COMPLETED) or the rest was voided (COMPLETED with what was
+taken before, CANCELLED if nothing was).
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from common.rows import Rows
 from merchants.services.idempotency import IdempotencyKey, Reply
 from payments.models import Operation, Transaction
 from payments.providers.base import Kind
+from payments.providers.registry import provider_class
 from payments.services.payloads import transaction_payload
 from payments.states import OperationState, PaymentState, TransactionStatus
 
@@ -32,16 +35,19 @@ def capture_request(
     amount: Money | None,
     actor: Actor,
     now: datetime,
+    final: bool = True,
     merchant_id: str | None = None,
     live: bool | None = None,
     idempotency: IdempotencyKey | None = None,
     reply: Callable[[Transaction], Reply] | None = None,
 ) -> Transaction:
-    """Take the authorised amount, or part of it; what is not taken is released by the provider.
+    """Take what is authorised (None: all that is left of it), or part. A final capture ends the authorisation: the rest is let go.
 
-    Raises NotFound, InvalidState (not authorised, or a capture or void is under way, or more than authorised), InvalidRequest (currency).
+    Raises NotFound, InvalidState (not authorised, or a capture or void is under way, or more than is left, or not final where the
+    provider takes one capture only), InvalidRequest (currency).
     """
-    return _queue(Kind.CAPTURE, transaction_id, amount, actor, now, _whose(merchant_id, live), idempotency, reply)
+    whose = _whose(merchant_id, live)
+    return _queue(Kind.CAPTURE, transaction_id, amount, actor, now, whose, idempotency, reply, final=final)
 
 
 def void_request(
@@ -54,7 +60,7 @@ def void_request(
     idempotency: IdempotencyKey | None = None,
     reply: Callable[[Transaction], Reply] | None = None,
 ) -> Transaction:
-    """Release an authorisation. Raises NotFound, InvalidState."""
+    """Release an authorisation, or what is left of it. Raises NotFound, InvalidState."""
     return _queue(Kind.VOID, transaction_id, None, actor, now, _whose(merchant_id, live), idempotency, reply)
 
 
@@ -71,15 +77,20 @@ def _queue(
     whose: dict[str, object],
     idempotency: IdempotencyKey | None,
     reply: Callable[[Transaction], Reply] | None,
+    *,
+    final: bool = True,
 ) -> Transaction:
     try:
         with database.atomic():
             transaction = Transaction.objects.select_for_update(of=("self",)).filter(pk=transaction_id, **whose).first()
             if transaction is None:
                 raise NotFound("There is no such transaction.")
-            amount = amount or Money(transaction.amount_authorized_minor, transaction.currency)
+            amount = amount or Money(transaction.capturable_minor, transaction.currency)
             _check(kind, transaction, amount)
-            payment = transaction.payments.get(state=PaymentState.AUTHORIZED)
+            payment = transaction.payments.select_related("provider_account").get(state=PaymentState.AUTHORIZED)
+            final = final or amount.minor == transaction.capturable_minor
+            if not final and not provider_class(payment.provider_account.provider).several_captures:
+                raise InvalidState("This payment method takes one capture only.", paymentTypeId=transaction.method)
             operation_id = new_id("op")
             transaction.version += 1
             transaction.updated_at = now
@@ -93,6 +104,7 @@ def _queue(
                 reference=new_reference("CAP" if kind is Kind.CAPTURE else "VOI", now),
                 currency=amount.currency,
                 amount_minor=amount.minor,
+                final=final,
                 due_at=now,
                 created_at=now,
             )
@@ -135,6 +147,9 @@ def _check(kind: Kind, transaction: Transaction, amount: Money) -> None:
             "A capture is in the currency of its transaction.",
             fields={"currencyCode": [f"The transaction is in {transaction.currency}."]},
         )
-    if not 0 < amount.minor <= transaction.amount_authorized_minor:
+    if not 0 < amount.minor <= transaction.capturable_minor:
         authorised = Money(transaction.amount_authorized_minor, transaction.currency)
-        raise InvalidState(f"Only {authorised} {authorised.currency} is authorised.", authorizedAmount=authorised)
+        left = Money(transaction.capturable_minor, transaction.currency)
+        raise InvalidState(
+            f"Only {left} {left.currency} is left to capture.", authorizedAmount=authorised, capturableAmount=left
+        )

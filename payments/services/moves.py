@@ -177,11 +177,10 @@ def _move_amounts(held: Held, move: Move) -> None:
     match move.fact:
         case "payment.authorized":
             transaction.amount_authorized_minor += amount
-        case "payment.captured":
+        case "payment.captured" | "payment.captured_in_part":
             transaction.amount_captured_minor += amount
-            transaction.amount_authorized_minor = max(
-                transaction.amount_authorized_minor, transaction.amount_captured_minor
-            )
+            if held.operation.kind == Kind.SALE:  # authorised and captured in one
+                transaction.amount_authorized_minor += amount
         case "refund.completed":
             transaction.amount_refund_pending_minor -= amount
             transaction.amount_refunded_minor += amount

@@ -13,10 +13,10 @@ declare class PaymentEngine<A extends number | string = number> {
     list(filters?: PaymentEngine.TransactionFilters): AsyncIterable<PaymentEngine.Transaction<A>>;
     /** The history, first event first. */
     events(transactionId: string): AsyncIterable<PaymentEngine.Event<A>>;
-    /** Take what was authorised, or part of it. */
+    /** Take what was authorised, or part of it; `final: false` keeps the rest reserved for more captures. */
     capture(
       transactionId: string,
-      capture?: { amount?: number | string },
+      capture?: { amount?: number | string; final?: boolean },
       options?: PaymentEngine.RequestOptions,
     ): Promise<PaymentEngine.Transaction<A>>;
     /** Void an authorisation, or end what is not paid. */

@@ -108,6 +108,28 @@ def test_refunds_above_the_capture_are_refused_by_the_database():
         run("UPDATE transaction SET amount_refunded_minor = 6000, amount_refund_pending_minor = 4001")
 
 
+def test_captures_above_the_authorisation_are_refused_by_the_database():
+    captured_transaction(ProviderAccountFactory())
+
+    with pytest.raises(IntegrityError, match="captured_within_authorized"):
+        run("UPDATE transaction SET amount_captured_minor = amount_authorized_minor + 1")
+
+
+def test_only_a_capture_leaves_a_rest():
+    transaction_ = captured_transaction(ProviderAccountFactory())
+
+    with pytest.raises(IntegrityError, match="not changed afterwards"):
+        run("UPDATE operation SET final = false")
+    with pytest.raises(IntegrityError, match="only_captures_go_on"):
+        run(
+            "INSERT INTO operation (id, payment_id, kind, state, reference, currency, amount_minor, final, sends, look_ups, due_at,"
+            " provider_code, provider_reason, provider_reference, reply, created_at)"
+            " SELECT 'op_x', id, 'REFUND', 'QUEUED', 'R1', 'MYR', 1, false, 0, 0, now(), '', '', '', '{}', now()"
+            " FROM payment WHERE transaction_id = %s",
+            transaction_.pk,
+        )
+
+
 @pytest.mark.parametrize("legs", [[], [100], [100, -99], [100, -100, 5]])
 def test_an_unbalanced_journal_entry_does_not_commit(legs):
     captured_transaction(ProviderAccountFactory())

@@ -49,6 +49,7 @@ class Asked:
     minor: int
     state: str
     late: bool = False  # money moved after it had ended
+    final: bool = True  # a capture that is not leaves the rest reserved
 
 
 @dataclass
@@ -72,10 +73,10 @@ class Model:
     @property
     def capturable(self) -> int:
         busy = any(asked.kind in ("CAPTURE", "VOID") and asked.state not in ENDED for asked in self.asked)
-        return self.authorized if self.status == "AUTHORIZED" and not busy else 0
+        return self.authorized - self.captured if self.status == "AUTHORIZED" and not busy else 0
 
-    def request(self, kind: str, minor: int) -> None:
-        self.asked.append(Asked(kind, minor, "SENT"))
+    def request(self, kind: str, minor: int, final: bool) -> None:
+        self.asked.append(Asked(kind, minor, "SENT", final=final))
         self.version += 1
         if kind == "REFUND":
             self.pending += minor
@@ -132,15 +133,17 @@ class Model:
             case "AUTHORIZE":
                 self.status, self.authorized = "AUTHORIZED", asked.minor
             case "VOID":
-                self.status = "CANCELLED"
+                self.status = "COMPLETED" if self.captured else "CANCELLED"
             case "REFUND":
                 self.pending -= asked.minor
                 self.refunded += asked.minor
                 self.status = "REFUNDED" if self.refunded == self.captured else "PARTIALLY_REFUNDED"
                 self._book(merchant_payable=asked.minor, provider_receivable=-asked.minor)
             case _:
-                self.status, self.captured = "COMPLETED", asked.minor
+                self.captured += asked.minor
                 self.authorized = max(self.authorized, self.captured)
+                if asked.final or self.captured == self.authorized:
+                    self.status = "COMPLETED"
                 fee = min((asked.minor * 180 + 5_000) // 10_000 + 50, asked.minor)
                 self._book(provider_receivable=asked.minor, merchant_payable=fee - asked.minor, fee_income=-fee)
 
@@ -200,23 +203,23 @@ class PaymentMachine(RuleBasedStateMachine):
         self._request("REFUND", minor, self.model.refundable)
 
     @precondition(lambda self: self.model.asked[0].kind == "AUTHORIZE")
-    @rule(minor=st.sampled_from([4_000, AMOUNT, AMOUNT + 1]))
-    def merchant_captures(self, minor: int) -> None:
-        self._request("CAPTURE", minor, self.model.capturable)
+    @rule(minor=st.sampled_from([2_500, 4_000, AMOUNT, AMOUNT + 1]), final=st.booleans())
+    def merchant_captures(self, minor: int, final: bool) -> None:
+        self._request("CAPTURE", minor, self.model.capturable, final)
 
     @precondition(lambda self: self.model.asked[0].kind == "AUTHORIZE")
     @rule()
     def merchant_voids(self) -> None:
-        self._request("VOID", self.model.authorized or AMOUNT, self.model.capturable)
+        self._request("VOID", self.model.authorized - self.model.captured or AMOUNT, self.model.capturable)
 
-    def _request(self, kind: str, minor: int, allowed: int) -> None:
+    def _request(self, kind: str, minor: int, allowed: int, final: bool = True) -> None:
         def ask() -> None:
             amount, whose = Money(minor, "MYR"), {"transaction_id": self.transaction.pk, "actor": MERCHANT, "now": NOW}
             match kind:
                 case "REFUND":
                     refund_request(amount=amount, reason="machine", **whose)
                 case "CAPTURE":
-                    capture_request(amount=amount, **whose)
+                    capture_request(amount=amount, final=final, **whose)
                 case _:
                     void_request(**whose)
 
@@ -225,7 +228,7 @@ class PaymentMachine(RuleBasedStateMachine):
                 ask()
             return
         ask()
-        self.model.request(kind, minor)
+        self.model.request(kind, minor, final)
         operation = Operation.objects.get(payment__transaction=self.transaction, state="QUEUED")
         # As a worker would have left it after three look-ups that found nothing.
         Operation.objects.filter(pk=operation.pk).update(state="SENT", sends=1, look_ups=3, sent_at=NOW)

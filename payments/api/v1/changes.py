@@ -34,14 +34,16 @@ class TransactionCapture(MerchantView):
         responses={202: OpenApiResponse(schemas.TransactionOut, description="AUTHORIZED until the provider took it.")},
     )
     def post(self, request: MerchantRequest, transaction_id: str) -> HttpResponse:
-        """Take what is authorised, or part of it; the provider releases the rest. One capture at a time."""
+        """Take what is authorised, or part of it. `final: false` keeps the rest reserved for more captures; else it is let go."""
         row = transaction_row(request.caller, transaction_id, "id", "currency")
         fields = Fields(request.json)
         amount = fields.amount("amount", row.currency)
+        final = fields.flag("final") is not False
         fields.finish()
         transaction = capture_request(
             transaction_id=row.id,
             amount=amount,
+            final=final,
             actor=request.actor,
             now=timezone.now(),
             merchant_id=request.caller.merchant_id,

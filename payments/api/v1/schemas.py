@@ -110,7 +110,10 @@ class TransactionStatusOut(serializers.Serializer[Any]):
 
 
 class CaptureIn(serializers.Serializer[Any]):
-    amount = AmountIn(required=False, help_text="Default: all that is authorised.")
+    amount = AmountIn(required=False, help_text="Default: all that is left of what is authorised.")
+    final = serializers.BooleanField(
+        default=True, help_text="`false` keeps the rest reserved, for more captures, where the provider allows it."
+    )
 
 
 class RefundIn(serializers.Serializer[Any]):

@@ -35,6 +35,7 @@ class Migs(Provider):
     methods = frozenset({"migs"})
     currencies = frozenset({"MYR", "USD", "SGD", "EUR", "GBP", "AUD"})
     supports = frozenset({Kind.SALE, Kind.AUTHORIZE, Kind.CAPTURE, Kind.VOID, Kind.REFUND})
+    several_captures = True
 
     def redirect(self, request: OperationRequest) -> Redirect:
         if request.kind is not mapping.PAY_KINDS[self.account.config["mode"]]:

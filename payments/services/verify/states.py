@@ -39,6 +39,7 @@ def payments_agree_with_their_operations(asked: Asked) -> Found:
             FROM payment p LEFT JOIN LATERAL (
                 SELECT string_agg(kind || ' ' || state, ', ' ORDER BY created_at, id) AS story,
                        bool_or(kind IN ('SALE', 'CAPTURE') AND state = 'SUCCEEDED') AS took,
+                       bool_or(kind IN ('SALE', 'CAPTURE') AND state = 'SUCCEEDED' AND final) AS took_last,
                        bool_or(kind = 'AUTHORIZE' AND state = 'SUCCEEDED') AS held,
                        bool_or(kind = 'VOID' AND state = 'SUCCEEDED') AS released,
                        bool_or(kind <> 'REFUND' AND state = 'CONFLICTED') AS conflicted,
@@ -48,8 +49,9 @@ def payments_agree_with_their_operations(asked: Asked) -> Found:
                 FROM operation WHERE payment_id = p.id
             ) o ON true
             WHERE NOT coalesce(CASE p.state
-                WHEN 'CREATED' THEN o.waiting WHEN 'PROCESSING' THEN o.waiting WHEN 'AUTHORIZED' THEN o.held AND NOT o.took
-                WHEN 'CAPTURED' THEN o.took WHEN 'CANCELLED' THEN o.released OR o.expired WHEN 'CONFLICTED' THEN o.conflicted
+                WHEN 'CREATED' THEN o.waiting WHEN 'PROCESSING' THEN o.waiting WHEN 'AUTHORIZED' THEN o.held AND NOT o.took_last AND NOT o.released
+                WHEN 'CAPTURED' THEN o.took_last OR o.took AND o.released
+                WHEN 'CANCELLED' THEN (o.released OR o.expired) AND NOT o.took WHEN 'CONFLICTED' THEN o.conflicted
                 WHEN 'DECLINED' THEN o.declined WHEN 'EXPIRED' THEN o.expired END, false)""",
         ended=_ENDED,
     )

@@ -45,9 +45,9 @@ class Transactions extends Resource {
     return this.pages(path('transactions', id, 'events'));
   }
 
-  async capture(id, { amount } = {}, options) {
+  async capture(id, { amount, final } = {}, options) {
     if (amount !== undefined) checkAmount(amount);
-    return this.transport.post(path('transactions', id, 'capture'), given({ amount }), options);
+    return this.transport.post(path('transactions', id, 'capture'), given({ amount, final }), options);
   }
 
   cancel(id, options) {

@@ -101,10 +101,17 @@ class Transactions(Resource):
         return self._pages(Event, _path("transactions", transaction_id, "events"))
 
     def capture(
-        self, transaction_id: str, *, amount: Amount | None = None, idempotency_key: str | None = None
+        self,
+        transaction_id: str,
+        *,
+        amount: Amount | None = None,
+        final: bool = True,
+        idempotency_key: str | None = None,
     ) -> Transaction:
-        """Take what was authorised, or part of it."""
-        body = to_json({"amount": None if amount is None else amount_text(amount, None)})
+        """Take what was authorised, or part of it; `final=False` keeps the rest reserved for more captures."""
+        body = to_json(
+            {"amount": None if amount is None else amount_text(amount, None), "final": None if final else False}
+        )
         path = _path("transactions", transaction_id, "capture")
         return Transaction.of(self._transport.post(path, body, idempotency_key=idempotency_key))
 

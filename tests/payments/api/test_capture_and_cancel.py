@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import requests
@@ -13,6 +14,7 @@ from common.models import Fact
 from demo.onboarding import open_migs
 from payments.models import Operation, ReviewItem, Transaction
 from payments.providers.base import Outcome
+from payments.providers.migs.adapter import Migs
 from payments.services.operations import operation_look_up, operation_run
 from tests.factories import ApiKeyFactory, MerchantFactory, new_transaction, sale_of, settle
 from tests.support.api import Api, api_for, content, counts, new_body, refusal
@@ -67,6 +69,131 @@ def test_a_partial_capture_is_accepted_then_done(sandbox: SandboxProcess, shop: 
     refusal(shop.post(f"/transactions/{transaction.pk}/capture", {}), 409, "INVALID_STATE")
 
 
+def capture(shop: Api, transaction: Transaction, amount: str, *, final: bool = False) -> Operation:
+    """Ask for it and let a worker send it."""
+    response = shop.post(f"/transactions/{transaction.pk}/capture", {"amount": amount, "final": final})
+    assert (response.status_code, json.loads(response.content)["status"]) == (202, "AUTHORIZED")
+    operation = Operation.objects.get(kind="CAPTURE", state="QUEUED")
+    operation_run(operation_id=operation.pk, now=timezone.now())
+    return operation
+
+
+def shown(shop: Api, transaction: Transaction) -> tuple[str, float]:
+    read = content(shop.get(f"/transactions/{transaction.pk}"))
+    return read["status"], read["amountCaptured"]
+
+
+def booked(sandbox: SandboxProcess, operation: Operation) -> list[tuple[str, str, str]]:
+    url = f"{sandbox.url}/_books/migs"
+    entries = requests.get(url, params={"reference": operation.reference}, timeout=10).json()["entries"]
+    return [(entry["kind"], entry["amount"], entry["status"]) for entry in entries]
+
+
+def test_an_authorisation_is_captured_in_parts(sandbox: SandboxProcess, shop: Api) -> None:
+    transaction = authorised(sandbox, shop)
+
+    first = capture(shop, transaction, "40.00")
+    after_one = shown(shop, transaction)
+    refusal(shop.post(f"/transactions/{transaction.pk}/refunds", {"reason": "early"}), 409, "INVALID_STATE")
+    second = capture(shop, transaction, "60.50")  # all that is left ends it, whether it was called final or not
+
+    assert after_one == ("AUTHORIZED", 40)
+    assert shown(shop, transaction) == ("COMPLETED", 100.5)
+    assert [booked(sandbox, operation) for operation in (first, second)] == [
+        [("charge", "40.00", "completed")],
+        [("charge", "60.50", "completed")],
+    ]
+    assert facts(transaction)[-4:] == [
+        "payment.capture_requested",
+        "payment.captured_in_part",
+        "payment.capture_requested",
+        "payment.captured",
+    ]
+    assert EVENT_OF_FACT["payment.captured_in_part"] == "transaction.partially_captured"
+    assert content_of_refund(shop, transaction) == 100.5
+
+
+def content_of_refund(shop: Api, transaction: Transaction) -> float:
+    response = shop.post(f"/transactions/{transaction.pk}/refunds", {"reason": "all of both"})
+    amount: float = content(response)["amount"]
+    return amount
+
+
+def test_a_final_capture_lets_the_rest_go(sandbox: SandboxProcess, shop: Api) -> None:
+    transaction = authorised(sandbox, shop)
+    capture(shop, transaction, "40.00")
+
+    capture(shop, transaction, "10.00", final=True)
+
+    assert shown(shop, transaction) == ("COMPLETED", 50)
+    refusal(shop.post(f"/transactions/{transaction.pk}/capture", {}), 409, "INVALID_STATE")
+
+
+def test_the_rest_is_released_and_what_was_captured_stays(sandbox: SandboxProcess, shop: Api) -> None:
+    transaction = authorised(sandbox, shop)
+    capture(shop, transaction, "40.00")
+
+    response = shop.post(f"/transactions/{transaction.pk}/cancel", {})
+    release = Operation.objects.get(kind="VOID")
+    operation_run(operation_id=release.pk, now=timezone.now())
+
+    assert (response.status_code, json.loads(response.content)["status"]) == (202, "AUTHORIZED")
+    assert shown(shop, transaction) == ("COMPLETED", 40)
+    assert booked(sandbox, release) == [("void", "60.50", "voided")]
+    assert facts(transaction)[-1] == "payment.rest_released"
+    assert EVENT_OF_FACT["payment.rest_released"] == "transaction.completed"
+    assert content_of_refund(shop, transaction) == 40
+
+
+def test_no_more_than_the_rest_is_captured(sandbox: SandboxProcess, shop: Api) -> None:
+    transaction = authorised(sandbox, shop)
+    capture(shop, transaction, "40.00")
+    before = counts()
+
+    error = refusal(shop.post(f"/transactions/{transaction.pk}/capture", {"amount": "60.51"}), 409, "INVALID_STATE")
+
+    assert error["details"] == {"authorizedAmount": 100.5, "capturableAmount": 60.5}
+    assert counts() == before
+
+
+def test_a_part_that_the_bank_declines_leaves_the_rest_as_it_was(sandbox: SandboxProcess, shop: Api) -> None:
+    transaction = authorised(sandbox, shop)
+    capture(shop, transaction, "40.00")
+
+    capture(shop, transaction, "2.00")
+
+    assert shown(shop, transaction) == ("AUTHORIZED", 40)
+    capture(shop, transaction, "60.50")
+    assert shown(shop, transaction) == ("COMPLETED", 100.5)
+
+
+def test_a_part_without_a_reply_is_looked_up_before_the_next(sandbox: SandboxProcess, shop: Api, settings: Any) -> None:
+    settings.PROVIDER_TIMEOUT_SECONDS = (1.0, 1.0)
+    transaction = authorised(sandbox, shop)
+
+    operation = capture(shop, transaction, "4.00")
+
+    assert shown(shop, transaction) == ("AUTHORIZED", 0)
+    refusal(shop.post(f"/transactions/{transaction.pk}/capture", {"amount": 5}), 409, "INVALID_STATE")
+    operation_look_up(operation_id=operation.pk, now=timezone.now())
+    assert shown(shop, transaction) == ("AUTHORIZED", 4)
+    assert booked(sandbox, operation) == [("charge", "4.00", "completed")]
+
+
+def test_a_provider_that_takes_one_capture_is_asked_for_one(
+    sandbox: SandboxProcess, shop: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transaction = authorised(sandbox, shop)
+    monkeypatch.setattr(Migs, "several_captures", False)
+    before = counts()
+
+    body = {"amount": 40, "final": False}
+    error = refusal(shop.post(f"/transactions/{transaction.pk}/capture", body), 409, "INVALID_STATE")
+
+    assert error["message"] == "This payment method takes one capture only."
+    assert counts() == before
+
+
 def test_without_a_body_all_is_captured(sandbox: SandboxProcess, shop: Api) -> None:
     transaction = authorised(sandbox, shop)
 
@@ -82,7 +209,8 @@ def test_without_a_body_all_is_captured(sandbox: SandboxProcess, shop: Api) -> N
         ({"amount": "100.51"}, 409, "INVALID_STATE"),
         ({"amount": 0}, 400, "INVALID_REQUEST"),
         ({"amount": "40.001"}, 400, "INVALID_REQUEST"),
-        ({"amount": 40, "final": True}, 400, "INVALID_REQUEST"),
+        ({"amount": 40, "final": "no"}, 400, "INVALID_REQUEST"),
+        ({"amount": 40, "last": True}, 400, "INVALID_REQUEST"),
     ],
 )
 def test_a_capture_that_cannot_be_leaves_nothing(

@@ -79,7 +79,7 @@ def day() -> Day:
     settle(sale_of(conflicted), amount=Money(11_000, "MYR"))
     settle(sale_of(expired), Outcome.NOT_FOUND, now=NOW + timedelta(hours=1))
     settle(sale_of(expired), now=NOW + timedelta(hours=2))
-    held = [new_transaction(cards, amount=Money(5_000, "USD"), manual_capture=True).transaction for _ in range(4)]
+    held = [new_transaction(cards, amount=Money(5_000, "USD"), manual_capture=True).transaction for _ in range(6)]
     for transaction in held:
         settle(sale_of(transaction))
     capture_request(transaction_id=held[0].pk, amount=Money(4_000, "USD"), actor=ACTOR, now=NOW)
@@ -88,6 +88,11 @@ def day() -> Day:
     follow_up(held[1], Outcome.SUCCEEDED, amount=Money(5_001, "USD"))
     void_request(transaction_id=held[2].pk, actor=ACTOR, now=NOW)
     follow_up(held[2], Outcome.SUCCEEDED)
+    for transaction in held[4:]:
+        capture_request(transaction_id=transaction.pk, amount=Money(999, "USD"), final=False, actor=ACTOR, now=NOW)
+        follow_up(transaction, Outcome.SUCCEEDED)
+    void_request(transaction_id=held[5].pk, actor=ACTOR, now=NOW)
+    follow_up(held[5], Outcome.SUCCEEDED)
     imported(banks, [listed(sale_of(paid), provider_reference="F1")])
     reconciled(banks)
     paid.refresh_from_db()
@@ -126,7 +131,7 @@ def test_a_business_like_day_is_right(day: Day) -> None:
 
     examined = {check.name: found.examined for check, found in verify(SOON)}
     assert [name for name, count in examined.items() if count == 0] == ["published_facts_have_their_deliveries"]
-    assert examined["journal_entries_balance"] == 20
+    assert examined["journal_entries_balance"] == 22
 
 
 def test_an_empty_installation_is_right() -> None:
