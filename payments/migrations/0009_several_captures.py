@@ -8,7 +8,7 @@ _FIXED = ["payment_id", "refund_id", "kind", "reference", "currency", "amount_mi
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payments", "0007_fixed_columns")]
+    dependencies = [("payments", "0008_ledger_account_kinds")]
     operations = [
         migrations.AddField("operation", "final", models.BooleanField(default=True)),
         migrations.AddConstraint(
