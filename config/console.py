@@ -71,6 +71,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Transactions", "receipt_long", "payments.transaction"),
                     _item("Refunds", "undo", "payments.refund"),
+                    _item("Refund batches", "playlist_add_check", "payments.refundbatch"),
                     _item("Merchants' accounts", "savings", "payments.account"),
                     _item(
                         "Open questions", "help", "payments.reviewitem", badge="payments.admin.review.open_questions"

@@ -12,6 +12,7 @@ EVERY_SECONDS = {
     "payments.sweep": 5,
     "common.seal_audit": 5,
     "common.heartbeat": 10,
+    "payments.run_refund_batches": 15,
     "payments.refresh_banks": 600,
     "merchants.reap_idempotency_records": 3600,
 }

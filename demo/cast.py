@@ -40,6 +40,7 @@ OPERATORS = {  # username -> role; the first one is the superuser
     "operasi": "operations",
     "bayaran": "refunds",
     "kewangan": "finance",
+    "ketua": "finance_lead",
     "bantuan": "support",
     "juruaudit": "auditor",
 }

@@ -15,6 +15,8 @@ from django.db import transaction
 
 ACTS = {  # permission -> (model it belongs to, what it allows)
     "payments.refund_transaction": ("transaction", "Can refund a transaction"),
+    "payments.propose_refundbatch": ("refundbatch", "Can prepare and propose a batch of refunds"),
+    "payments.approve_refundbatch": ("refundbatch", "Can approve a batch of refunds as the second person"),
     "payments.look_up_operation": ("operation", "Can ask the provider what became of an operation"),
     "notifications.replay_webhookdelivery": ("webhookdelivery", "Can send a webhook again"),
 }
@@ -33,6 +35,8 @@ _PAYMENTS = (
     "payments.view_payment",
     "payments.view_operation",
     "payments.view_refund",
+    "payments.view_refundbatch",
+    "payments.view_refundbatchitem",
     "payments.view_account",
     "payments.view_reviewitem",
     "payments.view_bank",
@@ -59,8 +63,14 @@ _OPERATIONS = (
 
 ROLES = {
     "operations": RoleSpec("Sees everything but the audit log; looks up and replays.", _OPERATIONS),
-    "refunds": RoleSpec("What operations may, and refunds.", (*_OPERATIONS, "payments.refund_transaction")),
+    "refunds": RoleSpec(
+        "What operations may, and refunds.",
+        (*_OPERATIONS, "payments.refund_transaction", "payments.propose_refundbatch"),
+    ),
     "finance": RoleSpec("Payments, the books and reconciliation.", (*_PAYMENTS, *_BOOKS)),
+    "finance_lead": RoleSpec(
+        "What finance may, and says yes to what others propose.", (*_PAYMENTS, *_BOOKS, "payments.approve_refundbatch")
+    ),
     "support": RoleSpec("Payments and webhooks, to answer merchants and payers.", (*_PAYMENTS, *_WEBHOOKS)),
     "auditor": RoleSpec("Sees everything, the audit log too; changes nothing.", ("*.view_*",)),
 }

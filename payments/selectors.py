@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, QuerySet
 
 from common.errors import NotFound
 from common.models import Fact
@@ -21,7 +21,7 @@ from common.money import Money
 from merchants.caller import Caller
 from merchants.selectors import active_accounts
 from payments.ledger.balances import balances_at
-from payments.models import Account, Bank, JournalEntry, Payment, Refund, Transaction
+from payments.models import Account, Bank, JournalEntry, Payment, Refund, RefundBatch, Transaction
 from payments.providers.base import Kind, Provider
 from payments.providers.registry import PROVIDERS, method_providers, provider_class
 from payments.routing.route import kinds
@@ -274,3 +274,12 @@ def banks_online(method: str, *, business: bool = False) -> Mapping[str, bool]:
 def forget_banks() -> None:
     """Drop the cache: between tests."""
     _bank_lists.clear()
+
+
+# -- batches of refunds ---------------------------------------------------------------------------------------------------
+
+
+def refund_batch_counts(batch: RefundBatch) -> list[tuple[str, str | None, int]]:
+    """How many rows of the batch are in each state, and their refunds in each of theirs: (item's, refund's or None, count)."""
+    rows = batch.items.order_by("state", "refund__state").values_list("state", "refund__state")
+    return list(rows.annotate(Count("id")))

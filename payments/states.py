@@ -60,6 +60,24 @@ class RefundState(StrEnum):
     CONFLICTED = "CONFLICTED"
 
 
+class RefundBatchState(StrEnum):
+    """Refunds that are decided together."""
+
+    PREPARED = "PREPARED"  # a person looks at it, or it waits for a second one
+    APPROVED = "APPROVED"  # its refunds are being asked for
+    DONE = "DONE"  # each was asked for or refused; how the refunds end is theirs to say
+    DISCARDED = "DISCARDED"
+
+
+class RefundItemState(StrEnum):
+    """One row of a batch of refunds."""
+
+    REFUSED = "REFUSED"  # when the batch was prepared
+    WAITING = "WAITING"
+    REQUESTED = "REQUESTED"  # it has its refund
+    FAILED = "FAILED"  # refused when its refund was asked for
+
+
 class AccountStatus(StrEnum):
     """Whether money moves on an account of a merchant's."""
 
@@ -191,6 +209,16 @@ OPERATION_MOVES = {
 
 REFUND_MOVES = {
     (RefundState.PENDING, end) for end in (RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CONFLICTED)
+}
+
+REFUND_BATCH_MOVES = {
+    (RefundBatchState.PREPARED, RefundBatchState.APPROVED): "refund_batch.approved",
+    (RefundBatchState.PREPARED, RefundBatchState.DISCARDED): "refund_batch.discarded",
+    (RefundBatchState.APPROVED, RefundBatchState.DONE): "refund_batch.done",
+}
+REFUND_ITEM_MOVES = {
+    (RefundItemState.WAITING, RefundItemState.REQUESTED),
+    (RefundItemState.WAITING, RefundItemState.FAILED),
 }
 
 TERMINAL_OPERATION = frozenset(_ENDS)

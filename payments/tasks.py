@@ -10,6 +10,7 @@ from django.utils import timezone
 from payments.services.banks import banks_refresh
 from payments.services.operations import operation_run
 from payments.services.recovery import sweep
+from payments.services.refund_batch_run import refund_batch_run, refund_batches_run
 from payments.services.transfer_batch import transfer_batch_run
 
 
@@ -31,3 +32,13 @@ def refresh_banks(**_later: Any) -> None:
 @shared_task(name="payments.run_transfer_batch")
 def run_transfer_batch(**_later: Any) -> None:
     transfer_batch_run(now=timezone.now())
+
+
+@shared_task(name="payments.run_refund_batch")
+def run_refund_batch(*, batch_id: str, **_later: Any) -> None:
+    refund_batch_run(batch_id=batch_id, now=timezone.now())
+
+
+@shared_task(name="payments.run_refund_batches")
+def run_refund_batches(**_later: Any) -> None:
+    refund_batches_run(now=timezone.now())

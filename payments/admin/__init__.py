@@ -1,5 +1,27 @@
 """The console's pages of the payments app."""
 
-from payments.admin import accounts, events, ledger, operations, overview, payments, refunds, review, transactions
+from payments.admin import (
+    accounts,
+    events,
+    ledger,
+    operations,
+    overview,
+    payments,
+    refund_batches,
+    refunds,
+    review,
+    transactions,
+)
 
-__all__ = ["accounts", "events", "ledger", "operations", "overview", "payments", "refunds", "review", "transactions"]
+__all__ = [
+    "accounts",
+    "events",
+    "ledger",
+    "operations",
+    "overview",
+    "payments",
+    "refund_batches",
+    "refunds",
+    "review",
+    "transactions",
+]

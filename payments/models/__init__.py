@@ -5,6 +5,7 @@ from payments.models.operation import Operation
 from payments.models.payment import Payment
 from payments.models.provider_event import ProviderEvent
 from payments.models.refund import Refund
+from payments.models.refund_batch import RefundBatch, RefundBatchItem
 from payments.models.review import ReviewItem
 from payments.models.transaction import Transaction
 
@@ -18,6 +19,8 @@ __all__ = [
     "Posting",
     "ProviderEvent",
     "Refund",
+    "RefundBatch",
+    "RefundBatchItem",
     "ReviewItem",
     "Transaction",
 ]

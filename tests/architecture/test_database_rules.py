@@ -23,7 +23,17 @@ APPEND_ONLY = [
     "reconciliation_bank_match",
     "reconciliation_break_comment",
 ]
-NEVER_DELETED = ["transaction", "payment", "operation", "refund", "provider_event", "account", "proposal"]
+NEVER_DELETED = [
+    "transaction",
+    "payment",
+    "operation",
+    "refund",
+    "provider_event",
+    "account",
+    "proposal",
+    "refund_batch",
+    "refund_batch_item",
+]
 
 
 def run(sql: str, *params: object) -> None:
@@ -79,6 +89,8 @@ def test_financial_rows_are_not_deleted(table):
         ("operation", "state", states.OPERATION_MOVES),
         ("refund", "state", states.REFUND_MOVES),
         ("account", "status", states.ACCOUNT_MOVES),
+        ("refund_batch", "state", states.REFUND_BATCH_MOVES),
+        ("refund_batch_item", "state", states.REFUND_ITEM_MOVES),
     ],
 )
 def test_the_database_lists_the_same_moves_as_the_state_table(table, column, moves):

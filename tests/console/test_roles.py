@@ -9,13 +9,13 @@ from merchants.roles import ROLES, sync_roles
 from tests.console.conftest import SignIn
 
 SEES = {  # list: the roles that may open it
-    "payments/transaction": {"operations", "refunds", "finance", "support", "auditor", "superuser"},
-    "payments/reviewitem": {"operations", "refunds", "finance", "support", "auditor", "superuser"},
+    "payments/transaction": {"operations", "refunds", "finance", "finance_lead", "support", "auditor", "superuser"},
+    "payments/reviewitem": {"operations", "refunds", "finance", "finance_lead", "support", "auditor", "superuser"},
     "payments/providerevent": {"operations", "refunds", "auditor", "superuser"},
-    "payments/posting": {"operations", "refunds", "finance", "auditor", "superuser"},
-    "reconciliation/break": {"operations", "refunds", "finance", "auditor", "superuser"},
+    "payments/posting": {"operations", "refunds", "finance", "finance_lead", "auditor", "superuser"},
+    "reconciliation/break": {"operations", "refunds", "finance", "finance_lead", "auditor", "superuser"},
     "notifications/webhookdelivery": {"operations", "refunds", "support", "auditor", "superuser"},
-    "merchants/merchant": {"operations", "refunds", "finance", "support", "auditor", "superuser"},
+    "merchants/merchant": {"operations", "refunds", "finance", "finance_lead", "support", "auditor", "superuser"},
     "merchants/apikey": {"operations", "refunds", "auditor", "superuser"},
     "merchants/provideraccount": {"operations", "refunds", "auditor", "superuser"},
     "common/fact": {"operations", "refunds", "auditor", "superuser"},

@@ -20,6 +20,8 @@ from payments.models import Bank, Operation, ProviderEvent, Transaction
 from payments.models.provider_event import EventState
 from payments.providers.base import Outcome
 from payments.services.accounts import account_open
+from payments.services.refund_batches import refund_batch_prepare
+from payments.services.refund_files import Wanted
 from payments.services.refunds import refund_request
 from reconciliation.models import (
     BankLine,
@@ -76,6 +78,15 @@ def build_world() -> World:
     AuditLink.objects.create(position=1, record=record, previous_hash=bytes(32), hash=b"h" * 32)
     delivery = _told(merchant, transaction)
     _reconciled(account, transaction)
+    refund_batch_prepare(
+        merchant_id=merchant.pk,
+        live=False,
+        title="returns.csv",
+        wanted=[Wanted(2, transaction.pk, "1.00"), Wanted(3, "none")],
+        reason="Recall",
+        actor=Actor("system:test"),
+        now=NOW,
+    )
     opened = {"currency": "MYR", "name": "Main", "actor": Actor("system:test"), "now": NOW}
     account_open(account_id="acc_1", merchant_id=merchant.pk, live=False, **opened)
     return World(merchant, account, transaction, delivery)

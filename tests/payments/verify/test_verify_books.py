@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from common.approvals import approve
 from common.books import Asked, all_checks, verify
 from common.changes import Actor
 from common.ids import new_id
@@ -22,6 +24,9 @@ from notifications.models import WebhookEndpoint
 from payments.models import Account, Operation, Transaction
 from payments.providers.base import Outcome
 from payments.services.captures import capture_request, void_request
+from payments.services.refund_batch_run import refund_batch_run
+from payments.services.refund_batches import refund_batch_prepare, refund_batch_propose
+from payments.services.refund_files import Wanted
 from payments.services.refunds import refund_request
 from payments.services.transfer_batch import transfer_batch_run
 from tests.factories import (
@@ -65,7 +70,7 @@ def day() -> Day:
         captured_transaction(banks),
         new_transaction(banks).transaction,
     )
-    captured_transaction(live)
+    batch_of(live, captured_transaction(live))
     refund(refunded, 2_500, Outcome.SUCCEEDED)
     refund(refunded, 7_500, Outcome.SUCCEEDED)
     partly = captured_transaction(banks, amount=Money(33_333, "MYR"))
@@ -110,6 +115,23 @@ def transfers(banks: ProviderAccount) -> tuple[Account, Transaction]:
     transfer_batch_run(now=NOW)
     new_transfer(savings, current, 1_000, method="ach_credit")
     return savings, done
+
+
+def batch_of(account: ProviderAccount, transaction: Transaction) -> None:
+    """A batch of refunds with one row, approved and asked for."""
+    makes, approves = (User.objects.create_superuser(name) for name in ("makes", "approves"))
+    batch = refund_batch_prepare(
+        merchant_id=account.merchant_id,
+        live=account.live,
+        title="returns.csv",
+        wanted=[Wanted(2, transaction.pk, "1.00")],
+        reason="Recall",
+        actor=ACTOR,
+        now=NOW,
+    )
+    proposal = refund_batch_propose(batch_id=batch.pk, by=makes, reason="Recall", actor=ACTOR, now=NOW)
+    approve(proposal_id=proposal.pk, by=approves, reason="", actor=ACTOR, now=NOW)
+    refund_batch_run(batch_id=batch.pk, now=NOW)
 
 
 def refund(transaction: Transaction, minor: int, outcome: Outcome, **said: object) -> None:
@@ -162,7 +184,7 @@ def plant(*statements: str, drop: tuple[str, str] | None = None) -> Callable[[Da
         }
         tables = (
             "transaction", "payment", "operation", "refund", "journal_entry", "posting", "audit_record", "statement_line",
-            "reconciliation_match", "account",
+            "reconciliation_match", "account", "refund_batch", "refund_batch_item", "proposal",
         )  # fmt: skip
         with rules_lifted(*tables), connection.cursor() as cursor:
             if drop:
@@ -301,6 +323,14 @@ VIOLATIONS: dict[str, tuple[Callable[[Day], None], set[str]]] = {
         plant(
             "UPDATE transaction SET amount_minor = 20001, amount_authorized_minor = 20001 WHERE id = '{transfer}'"
         ),
+        set(),
+    ),
+    "refund_batches_were_approved": (
+        plant("UPDATE proposal SET subject_id = 'rfb_other' WHERE kind = 'refund_batch.approve'"),
+        set(),
+    ),
+    "refund_batch_items_have_their_refund": (
+        plant("UPDATE refund_batch_item SET amount_minor = 101"),
         set(),
     ),
     "history_is_protected": (lambda day: switch_off("posting", "posting_append_only"), set()),
