@@ -48,6 +48,10 @@ class Act:
     execute: Callable[[Proposal, Actor, datetime], None]
 
 
+class Changed(InvalidState):
+    """Raised by an act: what was agreed to is not so any more, in a way that no pin shows. The proposal is void."""
+
+
 _ACTS: dict[str, Act] = {}
 
 
@@ -122,6 +126,9 @@ def approve(*, proposal_id: str, by: User, reason: str, actor: Actor, now: datet
             act.execute(proposal, actor, now)
             _record(proposal, "approved", reason, actor, now)
             return proposal
+    except Changed:
+        _end(proposal_id, ProposalState.VOID, actor, now)
+        raise
     except IntegrityError as exc:
         broken = constraint_of(exc)
         if broken == "proposal_by_a_second_person":

@@ -95,6 +95,7 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     _item("Breaks", "difference", "reconciliation.break"),
+                    _item("Closings", "event_available", "reconciliation.dayclose"),
                     _item("Runs", "fact_check", "reconciliation.reconciliationrun"),
                     _item("Matches", "join", "reconciliation.match"),
                     _item("Statements", "description", "reconciliation.statement"),

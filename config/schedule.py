@@ -15,9 +15,11 @@ EVERY_SECONDS = {
     "payments.run_refund_batches": 15,
     "payments.refresh_banks": 600,
     "merchants.reap_idempotency_records": 3600,
+    "common.expire_proposals": 3600,
 }
 DAILY = {  # in Kuala Lumpur (settings.CELERY_TIMEZONE); repeats catch up
     "reconciliation.nightly": crontab(hour="2-6", minute=0),
+    "reconciliation.close_clean_days": crontab(hour="3-9", minute=30),
     "merchants.announce_expiring_keys": crontab(hour="9-11", minute=0),
     "payments.run_transfer_batch": crontab(hour="9,12,15,18", minute=30, day_of_week="mon-fri"),
 }

@@ -18,6 +18,15 @@ ACTS = {  # permission -> (model it belongs to, what it allows)
     "payments.propose_refundbatch": ("refundbatch", "Can prepare and propose a batch of refunds"),
     "payments.approve_refundbatch": ("refundbatch", "Can approve a batch of refunds as the second person"),
     "payments.look_up_operation": ("operation", "Can ask the provider what became of an operation"),
+    "reconciliation.work_break": ("break", "Can take, comment and carry forward breaks"),
+    "reconciliation.propose_break": ("break", "Can propose how a break ends"),
+    "reconciliation.approve_break": ("break", "Can approve how a break ends"),
+    "reconciliation.write_off_any_break": ("break", "Can propose write-offs above the limit"),
+    "reconciliation.close_day": (
+        "dayclose",
+        "Can close a day, and propose to close it with a difference or open it again",
+    ),
+    "reconciliation.approve_day": ("dayclose", "Can approve closing with a difference and opening again"),
     "notifications.replay_webhookdelivery": ("webhookdelivery", "Can send a webhook again"),
 }
 
@@ -60,6 +69,20 @@ _OPERATIONS = (
     "payments.look_up_operation",
     "notifications.replay_webhookdelivery",
 )
+_FINANCE = (
+    *_PAYMENTS,
+    *_BOOKS,
+    "payments.look_up_operation",
+    "reconciliation.work_break",
+    "reconciliation.propose_break",
+    "reconciliation.close_day",
+)
+_FINANCE_LEAD = (
+    *_FINANCE,
+    "payments.approve_refundbatch",
+    "reconciliation.approve_*",
+    "reconciliation.write_off_any_break",
+)
 
 ROLES = {
     "operations": RoleSpec("Sees everything but the audit log; looks up and replays.", _OPERATIONS),
@@ -67,10 +90,8 @@ ROLES = {
         "What operations may, and refunds.",
         (*_OPERATIONS, "payments.refund_transaction", "payments.propose_refundbatch"),
     ),
-    "finance": RoleSpec("Payments, the books and reconciliation.", (*_PAYMENTS, *_BOOKS)),
-    "finance_lead": RoleSpec(
-        "What finance may, and says yes to what others propose.", (*_PAYMENTS, *_BOOKS, "payments.approve_refundbatch")
-    ),
+    "finance": RoleSpec("Payments, the books; works on breaks, closes days, proposes.", _FINANCE),
+    "finance_lead": RoleSpec("What finance may, and is the second person for it.", _FINANCE_LEAD),
     "support": RoleSpec("Payments and webhooks, to answer merchants and payers.", (*_PAYMENTS, *_WEBHOOKS)),
     "auditor": RoleSpec("Sees everything, the audit log too; changes nothing.", ("*.view_*",)),
 }

@@ -11,7 +11,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 from payments.models import Operation
 from payments.providers.base import Kind
 from payments.states import OperationState
-from reconciliation.models import Break, Match
+from reconciliation.models import Break, CloseState, DayClose, Match
+from reconciliation.models.day import LAST
 
 State = Literal["MATCHED", "BREAK", "PENDING"]
 
@@ -49,3 +50,8 @@ def open_breaks(*, provider: str, day: date, live: bool | None = None) -> QueryS
     """The breaks of a provider's day that nobody and nothing has explained yet, by kind."""
     breaks = Break.objects.filter(provider=provider, day=day, resolved_at=None).select_related("line", "operation")
     return (breaks if live is None else breaks.filter(live=live)).order_by("kind", "id")
+
+
+def closed_days(*, provider: str, live: bool) -> QuerySet[DayClose]:
+    """The closings that hold, the last day first; a day that was opened again is not among them."""
+    return DayClose.objects.filter(LAST, provider=provider, live=live, state=CloseState.CLOSED).order_by("-day")

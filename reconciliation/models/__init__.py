@@ -1,4 +1,5 @@
 from reconciliation.models.bank import BankLine, Remittance
+from reconciliation.models.day import CloseState, DayClose
 from reconciliation.models.matching import (
     BankMatch,
     Break,
@@ -19,7 +20,9 @@ __all__ = [
     "Break",
     "BreakComment",
     "BreakKind",
+    "CloseState",
     "Comparison",
+    "DayClose",
     "LineType",
     "Match",
     "MatchGroup",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from common.fields import id_field
 from common.models import Proposal
@@ -178,6 +178,10 @@ class Resolution(models.TextChoices):
     MATCHED = "MATCHED", "Matched by hand"
     ADJUSTED = "ADJUSTED", "Adjusted by journal"
     WRITTEN_OFF = "WRITTEN_OFF", "Written off"
+    DISPUTED = "DISPUTED", "Booked as a dispute"
+
+
+BY_TWO = [Resolution.MATCHED, Resolution.ADJUSTED, Resolution.WRITTEN_OFF, Resolution.DISPUTED]
 
 
 class Break(models.Model):
@@ -191,6 +195,9 @@ class Break(models.Model):
     provider = models.CharField(max_length=20)
     live = models.BooleanField()
     day = models.DateField()  # of the statement that has the line, or that should have had it
+    carried_from = models.DateField(
+        null=True, blank=True
+    )  # the day that was closed with it; `day` is then the next open one
     kind = models.CharField(max_length=20, choices=BreakKind)
     line = models.ForeignKey(StatementLine, on_delete=models.PROTECT, null=True, blank=True, related_name="breaks")
     operation = models.ForeignKey(Operation, on_delete=models.PROTECT, null=True, blank=True, related_name="breaks")
@@ -236,6 +243,10 @@ class Break(models.Model):
                 | Q(remittance__isnull=False),
                 name="reconciliation_break_of_something",
             ),
+            models.CheckConstraint(
+                condition=Q(carried_from=None) | Q(carried_from__lt=F("day")),
+                name="reconciliation_break_carried_forward",
+            ),
             models.CheckConstraint(condition=Q(kind__in=BreakKind.values), name="reconciliation_break_kind_known"),
             models.CheckConstraint(
                 condition=Q(resolved_at=None, resolved_by_run=None, resolved_by_proposal=None, resolution="")
@@ -249,7 +260,7 @@ class Break(models.Model):
                     resolved_at__isnull=False,
                     resolved_by_run=None,
                     resolved_by_proposal__isnull=False,
-                    resolution__in=[Resolution.MATCHED, Resolution.ADJUSTED, Resolution.WRITTEN_OFF],
+                    resolution__in=BY_TWO,
                 ),
                 name="reconciliation_break_resolved_by_a_run_or_two_people",
             ),

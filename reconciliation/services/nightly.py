@@ -11,7 +11,8 @@ from datetime import date, datetime
 import structlog
 
 from common.changes import Actor
-from reconciliation.models import ReconciliationRun, Statement, StatementState
+from reconciliation.models import DayClose, ReconciliationRun, Statement, StatementState
+from reconciliation.services.closing import close_clean_days, last_days
 from reconciliation.services.fetch import accounts_of, statement_fetch, yesterday
 from reconciliation.services.locks import only_one
 from reconciliation.services.reconcile import reconcile_day
@@ -20,6 +21,7 @@ from reconciliation.sources import SOURCES
 log = structlog.get_logger(__name__)
 
 ACTOR = Actor("system:nightly")
+CLOSED_WITHIN = 14  # days; an older one that is still open waits for people
 
 
 def reconcile_yesterday(*, now: datetime) -> list[ReconciliationRun]:
@@ -46,3 +48,22 @@ def _unseen(provider: str, live: bool, day: date) -> bool:
     last = ReconciliationRun.objects.filter(**of_day, ended_at__isnull=False).order_by("-started_at").first()
     statements = Statement.objects.filter(**of_day, state=StatementState.IMPORTED)
     return last is None or statements.filter(received_at__gt=last.started_at).exists()
+
+
+def close_recent_days(*, now: datetime) -> list[DayClose]:
+    """Close what is clean of the last two weeks, the oldest day first; a day that people opened again is theirs to close."""
+    closed = []
+    for provider in SOURCES:
+        days = last_days(yesterday(provider, now), CLOSED_WITHIN)[::-1]
+        for live in sorted({account.live for account in accounts_of(provider)}):
+            touched = set(
+                DayClose.objects.filter(provider=provider, live=live, day__in=days).values_list("day", flat=True)
+            )
+            compared = set(
+                ReconciliationRun.objects.filter(
+                    provider=provider, live=live, day__in=days, ended_at__isnull=False
+                ).values_list("day", flat=True)
+            )
+            wanted = [(provider, live, day) for day in days if day in compared and day not in touched]
+            closed += close_clean_days(days=wanted, actor=ACTOR, now=now)
+    return closed

@@ -22,6 +22,7 @@ APPEND_ONLY = [
     "reconciliation_match_group",
     "reconciliation_bank_match",
     "reconciliation_break_comment",
+    "day_close",
 ]
 NEVER_DELETED = [
     "transaction",

@@ -66,6 +66,6 @@ def test_acts_belong_to_their_roles_alone(db: None) -> None:
 
     assert holders == {
         "refund_transaction": {"refunds"},
-        "look_up_operation": {"operations", "refunds"},
+        "look_up_operation": {"operations", "refunds", "finance", "finance_lead"},
         "replay_webhookdelivery": {"operations", "refunds"},
     }

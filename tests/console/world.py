@@ -28,6 +28,7 @@ from reconciliation.models import (
     BankMatch,
     Break,
     BreakComment,
+    DayClose,
     Match,
     MatchGroup,
     ReconciliationRun,
@@ -265,6 +266,17 @@ def _three_sides(account: ProviderAccount, statement: Statement, run: Reconcilia
     )
     BankMatch.objects.create(group=group, bank_line=bank_line)
     BankMatch.objects.create(group=group, remittance=remittance)
+    DayClose.objects.create(
+        id=new_id("day"),
+        provider="fpx",
+        live=False,
+        day=statement.day - timedelta(days=1),
+        number=1,
+        state="CLOSED",
+        is_clean=True,
+        actor="system:nightly",
+        at=NOW,
+    )
     person, _ = User.objects.get_or_create(username="demo_clerk")
     found = Break.objects.get(run=run)
     BreakComment.objects.create(break_item=found, author=person, text="Asked the provider.", at=NOW)
