@@ -31,11 +31,13 @@ EVENT_OF_FACT: Mapping[str, str] = {
     "refund.created": "refund.created",
     "refund.completed": "refund.completed",
     "refund.failed": "refund.failed",
+    "settlement.created": "settlement.created",
 }
 EVENT_TYPES = tuple(sorted(set(EVENT_OF_FACT.values())))
 TEST_EVENT = "webhook.test"
 
-_AMOUNTS = ("amount", "amountCaptured", "amountRefunded", "availableBalance", "pendingBalance")
+_SETTLED = ("gross", "refunds", "disputes", "fees", "reserveHeld", "reserveReleased", "adjustments", "carriedOver")
+_AMOUNTS = ("amount", "amountCaptured", "amountRefunded", "availableBalance", "pendingBalance", *_SETTLED)
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 

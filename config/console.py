@@ -107,6 +107,16 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Settlement",
+                "separator": True,
+                "items": [
+                    _item("Settlements", "request_quote", "reconciliation.settlement"),
+                    _item("Settlement lines", "receipt", "reconciliation.settlementline"),
+                    _item("Reserves released", "lock_open", "reconciliation.reserverelease"),
+                    _item("Terms", "contract", "reconciliation.settlementterms"),
+                ],
+            },
+            {
                 "title": "Webhooks",
                 "separator": True,
                 "items": [

@@ -12,7 +12,14 @@ from reconciliation.models.matching import (
     ReconciliationRun,
     Resolution,
 )
+from reconciliation.models.settlement import (
+    ReserveRelease,
+    Settlement,
+    SettlementLine,
+    SettlementState,
+)
 from reconciliation.models.statement import LineType, Statement, StatementFile, StatementLine, StatementState
+from reconciliation.models.terms import PayTo, SettlementTerms
 
 __all__ = [
     "BankLine",
@@ -27,9 +34,15 @@ __all__ = [
     "Match",
     "MatchGroup",
     "MatchRule",
+    "PayTo",
     "ReconciliationRun",
     "Remittance",
+    "ReserveRelease",
     "Resolution",
+    "Settlement",
+    "SettlementLine",
+    "SettlementState",
+    "SettlementTerms",
     "Statement",
     "StatementFile",
     "StatementLine",

@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from common.models import AuditRecord
 from payments import states
 from payments.models import JournalEntry, Posting
+from reconciliation.models.settlement import SETTLEMENT_MOVES
 from tests.factories import NOW, ProviderAccountFactory, captured_transaction
 
 pytestmark = pytest.mark.django_db
@@ -23,6 +24,9 @@ APPEND_ONLY = [
     "reconciliation_bank_match",
     "reconciliation_break_comment",
     "day_close",
+    "settlement_line",
+    "settlement_reserve_release",
+    "settlement_terms",
 ]
 NEVER_DELETED = [
     "transaction",
@@ -34,6 +38,7 @@ NEVER_DELETED = [
     "proposal",
     "refund_batch",
     "refund_batch_item",
+    "settlement",
 ]
 
 
@@ -92,6 +97,7 @@ def test_financial_rows_are_not_deleted(table):
         ("account", "status", states.ACCOUNT_MOVES),
         ("refund_batch", "state", states.REFUND_BATCH_MOVES),
         ("refund_batch_item", "state", states.REFUND_ITEM_MOVES),
+        ("settlement", "state", SETTLEMENT_MOVES),
     ],
 )
 def test_the_database_lists_the_same_moves_as_the_state_table(table, column, moves):

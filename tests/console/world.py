@@ -33,10 +33,13 @@ from reconciliation.models import (
     MatchGroup,
     ReconciliationRun,
     Remittance,
+    Settlement,
+    SettlementTerms,
     Statement,
     StatementFile,
     StatementLine,
 )
+from reconciliation.services.settle import books, settle_book
 from tests.factories import (
     NOW,
     ApiKeyFactory,
@@ -88,6 +91,7 @@ def build_world() -> World:
         actor=Actor("system:test"),
         now=NOW,
     )
+    _settled(account)
     opened = {"currency": "MYR", "name": "Main", "actor": Actor("system:test"), "now": NOW}
     account_open(account_id="acc_1", merchant_id=merchant.pk, live=False, **opened)
     return World(merchant, account, transaction, delivery)
@@ -230,6 +234,31 @@ def _reconciled(account: ProviderAccount, transaction: Transaction) -> None:
         last_seen_at=NOW,
     )
     _three_sides(account, statement, run)
+
+
+def _settled(account: ProviderAccount) -> None:
+    """Two days: the first holds a reserve back, the second releases it."""
+    SettlementTerms.objects.create(
+        id=new_id("trm"),
+        merchant=account.merchant,
+        live=False,
+        currency="MYR",
+        version=1,
+        reserve_basis_points=500,
+        reserve_days=1,
+        reason="As agreed",
+        created_by="operator:aisha",
+        created_at=NOW,
+    )
+    [book] = books(account.merchant.code)
+    for days in range(2):
+        settle_book(
+            book,
+            day=NOW.date() + timedelta(days=days),
+            actor=Actor("system:test"),
+            now=NOW + timedelta(days=days, hours=12),
+        )
+    assert Settlement.objects.count() == 2
 
 
 def _three_sides(account: ProviderAccount, statement: Statement, run: ReconciliationRun) -> None:

@@ -51,7 +51,7 @@ def postings_are_in_their_account_s_currency(asked: Asked) -> Found:
 
 @check
 def entries_have_their_fact(asked: Asked) -> Found:
-    """Every journal entry books a fact that exists, under that fact's name and of the same transaction, or of an account."""
+    """Every journal entry books a fact that exists, under that fact's name; a transaction's fact is booked with it."""
     return query(
         examined="journal_entry",
         violations="""
@@ -59,7 +59,7 @@ def entries_have_their_fact(asked: Asked) -> Found:
                           coalesce(f.name || ' of ' || f.subject_id, 'not there'))
             FROM journal_entry e LEFT JOIN fact f ON f.id = e.fact_id
             WHERE f.id IS NULL OR f.name <> e.fact_name
-                OR CASE f.subject_type WHEN 'account' THEN NULL ELSE f.subject_id END IS DISTINCT FROM e.transaction_id""",
+                OR CASE f.subject_type WHEN 'transaction' THEN f.subject_id END IS DISTINCT FROM e.transaction_id""",
     )
 
 
@@ -97,7 +97,7 @@ def facts_are_booked(asked: Asked) -> Found:
 
 @check
 def merchants_are_owed_what_was_captured(asked: Asked) -> Found:
-    """What we owe a merchant is captured less refunded less fees, in each currency, live and test apart."""
+    """What payments made us owe a merchant is captured less refunded less fees, in each currency, live and test apart."""
     return query(
         examined="ledger_account WHERE kind = 'merchant_payable'",
         violations="""
@@ -108,8 +108,9 @@ def merchants_are_owed_what_was_captured(asked: Asked) -> Found:
                 FROM transaction t WHERE t.from_account_id IS NULL GROUP BY t.merchant_id, t.live, t.currency
             ), owed AS (
                 SELECT a.merchant_id, a.live, a.currency, -sum(p.amount_minor) AS minor
-                FROM ledger_account a JOIN posting p ON p.account_id = a.code
-                WHERE a.kind = 'merchant_payable' GROUP BY a.merchant_id, a.live, a.currency
+                FROM ledger_account a JOIN posting p ON p.account_id = a.code JOIN journal_entry e ON e.id = p.entry_id
+                WHERE a.kind = 'merchant_payable' AND e.fact_name !~ '^(settlement|payout|dispute|break)[.]'
+                GROUP BY a.merchant_id, a.live, a.currency
             )
             SELECT concat('merchant ', merchant_id, CASE WHEN live THEN ' live' ELSE ' test' END, ' is owed ',
                           coalesce(owed.minor, 0), ' ', currency, ' by the ledger, ', coalesce(earned.minor, 0),

@@ -39,7 +39,7 @@ from tests.factories import (
     sale_of,
     settle,
 )
-from tests.payments.verify.books import SOON, wrong
+from tests.payments.verify.books import SOON, proven_elsewhere, wrong
 from tests.reconciliation.given import imported, listed, reconciled
 
 pytestmark = pytest.mark.django_db
@@ -151,7 +151,7 @@ def follow_up(transaction: Transaction, outcome: Outcome, **said: object) -> Non
 def test_a_business_like_day_is_right(day: Day) -> None:
     assert wrong() == {}
 
-    examined = {check.name: found.examined for check, found in verify(SOON)}
+    examined = {check.name: found.examined for check, found in verify(SOON) if not proven_elsewhere(check)}
     assert [name for name, count in examined.items() if count == 0] == ["published_facts_have_their_deliveries"]
     assert examined["journal_entries_balance"] == 22
 
@@ -367,7 +367,7 @@ def unheard(day: Day) -> None:
 
 
 def test_every_check_has_a_violation_that_proves_it() -> None:
-    assert {check.name for check in all_checks()} == set(VIOLATIONS)
+    assert {check.name for check in all_checks() if not proven_elsewhere(check)} == set(VIOLATIONS)
 
 
 @pytest.mark.parametrize("name", VIOLATIONS)
@@ -383,7 +383,7 @@ def test_the_command_names_the_first_violation_and_exits_with_1(day: Day) -> Non
     out = io.StringIO()
     Fact.objects.update(published_at=NOW)
     call_command("verify_books", stdout=out)
-    assert out.getvalue().endswith(f"The books are right: {len(VIOLATIONS)} checks.\n")
+    assert out.getvalue().endswith(f"The books are right: {len(all_checks())} checks.\n")
 
     plant("UPDATE transaction SET status = 'EXPIRED' WHERE id = '{declined}'")(day)
 

@@ -1,0 +1,45 @@
+"""The statements that claim bookkeeping for a settlement: set-wise, so that a million payments are one INSERT .. SELECT.
+
+What an entry is for follows from its fact: `payment.*` credits the gross and debits the fee, `refund.*` and `dispute.*` debit (a dispute that
+was won credits, so it counts negative), everything else is an adjustment. Our own entries, which move what is settled, are not claimed.
+"""
+
+from __future__ import annotations
+
+OWN_FACT = "settlement.created"
+
+# What of a merchant's account no line has claimed. `%(proven)s`: leave payments whose captures the provider's statement has not proven yet.
+_OPEN = """
+    SELECT e.id, e.booked_at, e.fact_name,
+           -sum(p.amount_minor) AS net, coalesce(-sum(p.amount_minor) FILTER (WHERE p.amount_minor < 0), 0) AS credited,
+           coalesce(sum(p.amount_minor) FILTER (WHERE p.amount_minor > 0), 0) AS debited
+    FROM posting p JOIN journal_entry e ON e.id = p.entry_id
+    WHERE p.account_id = %(payable)s AND e.fact_name <> %(own)s
+        AND NOT EXISTS (SELECT FROM settlement_line l WHERE l.entry_id = p.entry_id)
+        AND (NOT %(proven)s OR e.fact_name NOT LIKE 'payment.%%' OR NOT EXISTS (
+            SELECT FROM payment y JOIN operation o ON o.payment_id = y.id
+            WHERE y.transaction_id = e.transaction_id AND o.kind IN ('SALE', 'CAPTURE') AND o.state = 'SUCCEEDED'
+                AND NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.operation_id = o.id)))
+    GROUP BY e.id
+"""
+
+EARLIEST_OPEN = f"SELECT min(booked_at) FROM ({_OPEN}) open"  # noqa: S608 -- constants of this module
+
+# Claims all that was booked before `%(until)s`, and says what it adds up to.
+CLAIM = f"""
+WITH open AS ({_OPEN}), claimed AS (
+    INSERT INTO settlement_line (
+        entry_id, settlement_id, booked_at, gross_minor, refund_minor, dispute_minor, fee_minor, adjustment_minor)
+    SELECT id, %(settlement)s, booked_at,
+           CASE WHEN fact_name LIKE 'payment.%%' THEN credited ELSE 0 END,
+           CASE WHEN fact_name LIKE 'refund.%%' THEN -net ELSE 0 END,
+           CASE WHEN fact_name LIKE 'dispute.%%' THEN -net ELSE 0 END,
+           CASE WHEN fact_name LIKE 'payment.%%' THEN debited ELSE 0 END,
+           CASE WHEN fact_name LIKE ANY (ARRAY['payment.%%', 'refund.%%', 'dispute.%%']) THEN 0 ELSE net END
+    FROM open WHERE booked_at < %(until)s
+    RETURNING *
+)
+SELECT count(*), min(booked_at), coalesce(sum(gross_minor), 0)::bigint, coalesce(sum(refund_minor), 0)::bigint,
+       coalesce(sum(dispute_minor), 0)::bigint, coalesce(sum(fee_minor), 0)::bigint, coalesce(sum(adjustment_minor), 0)::bigint
+FROM claimed
+"""  # noqa: S608 -- as above

@@ -1,0 +1,120 @@
+"""The equation of settlement: what was settled, held back, carried over and not settled yet is what the ledger says; a planted lie is named."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+
+from common.books import Asked, verify
+from merchants.models import Merchant
+from tests.factories import NOW, captured_transaction
+from tests.payments.verify.books import proven_elsewhere, wrong
+from tests.payments.verify.test_verify_books import rules_lifted
+from tests.reconciliation.test_settle import AFTER, DAY, agreed, book_other, given_back, priced, settled
+
+pytestmark = pytest.mark.django_db
+LATER = Asked(now=NOW + timedelta(minutes=1))
+TABLES = ("settlement", "settlement_line", "settlement_reserve_release", "posting", "journal_entry", "fact")
+
+
+@pytest.fixture
+def merchant() -> Merchant:
+    """Four days: a reserve held and released, a negative net carried over and made good, something not settled yet; both modes."""
+    account = priced()
+    live = priced(merchant=account.merchant, live=True)
+    agreed(account.merchant, reserve_basis_points=500, reserve_days=1)
+    captured_transaction(account)
+    captured_transaction(live)
+    given_back(account, 2_500)
+    settled(account.merchant)
+    book_other(account, -60_000, "dispute.charged_back", now=NOW + timedelta(days=1))
+    settled(account.merchant, DAY + timedelta(days=1), AFTER + timedelta(days=1))
+    for _ in range(8):
+        captured_transaction(account, now=NOW + timedelta(days=2))
+    settled(account.merchant, DAY + timedelta(days=2), AFTER + timedelta(days=2))
+    captured_transaction(account, now=NOW + timedelta(days=3))
+    return account.merchant
+
+
+def test_days_of_settlement_are_right(merchant: Merchant) -> None:
+    assert wrong(LATER) == {}
+
+    examined = {check.name: found.examined for check, found in verify(LATER) if proven_elsewhere(check)}
+    assert examined.keys() == VIOLATIONS.keys()
+    assert all(examined.values()), examined
+
+
+FIRST = "(SELECT id FROM settlement WHERE day = '2026-03-02' AND NOT live AND reserve_held_minor > 0)"
+SECOND = "(SELECT id FROM settlement WHERE day = '2026-03-03' AND NOT live)"
+LAST = "(SELECT id FROM settlement WHERE day = '2026-03-04' AND NOT live)"
+LINE = f"(SELECT min(entry_id) FROM settlement_line WHERE settlement_id = {LAST})"
+
+# Name of the check -> how to break its rule, and which others must see the same thing.
+VIOLATIONS: dict[str, tuple[str, set[str]]] = {
+    "settlement_lines_add_up": (
+        f"UPDATE settlement_line SET settlement_id = {FIRST} WHERE entry_id = {LINE}",
+        set(),
+    ),
+    "settlement_lines_are_what_was_booked": (
+        f"UPDATE settlement_line SET gross_minor = gross_minor + 1 WHERE entry_id = {LINE}",
+        {"settlement_lines_add_up"},
+    ),
+    "what_is_owed_is_not_settled_yet": (
+        f"DELETE FROM settlement_line WHERE entry_id = {LINE}",
+        {"settlement_lines_add_up"},
+    ),
+    "settlements_follow_one_another": (
+        f"UPDATE settlement SET carried_over_minor = carried_over_minor + 1, net_minor = net_minor + 1 WHERE id = {LAST}",
+        {"payouts_in_transit_are_what_was_settled"},
+    ),
+    "reserves_are_what_is_held_back": (
+        f"UPDATE settlement SET reserve_held_minor = reserve_held_minor + 5, fee_minor = fee_minor - 5,fee_other_minor = fee_other_minor - 5 WHERE id = {LAST}",
+        {"settlement_lines_add_up"},
+    ),
+    "reserves_are_released_whole": (
+        "UPDATE settlement_reserve_release SET amount_minor = amount_minor - 1",
+        {"reserves_are_what_is_held_back"},
+    ),
+    "payouts_in_transit_are_what_was_settled": (
+        f"UPDATE settlement SET state = 'PAID' WHERE id = {FIRST}",
+        set(),
+    ),
+    "every_settlement_version_has_its_fact": (
+        f"UPDATE settlement SET version = 2 WHERE id = {FIRST}",
+        set(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_a_planted_lie_is_named(merchant: Merchant, name: str) -> None:
+    statement, also = VIOLATIONS[name]
+    with rules_lifted(*TABLES), connection.cursor() as cursor:
+        cursor.execute(statement)
+        assert cursor.rowcount > 0
+
+    assert set(wrong(LATER)) == {name, *also}
+
+
+def test_a_settlement_of_another_merchants_entry_is_named(merchant: Merchant) -> None:
+    other = priced()
+    captured_transaction(other)
+    settled(other.merchant)
+    with rules_lifted(*TABLES), connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE settlement_line SET settlement_id = {FIRST} WHERE settlement_id IN"
+            " (SELECT id FROM settlement WHERE merchant_id = %s)",
+            [other.merchant_id],
+        )
+
+    assert "settlement_lines_are_what_was_booked" in wrong(LATER)
+
+
+def test_money_that_left_without_a_settlement_is_named(merchant: Merchant) -> None:
+    """A posting to what is owed under our own fact's name, as a bug would make it."""
+    account = merchant.provider_accounts.get(live=False)
+    book_other(account, -5_000, "settlement.created")
+
+    assert {"what_is_owed_is_not_settled_yet"} <= set(wrong(LATER))
