@@ -23,6 +23,8 @@ EVENT_OF_FACT: Mapping[str, str] = {
     "payment.voided": "transaction.cancelled",
     "payment.cancelled": "transaction.cancelled",
     "payment.expired": "transaction.expired",
+    "transaction.expired": "transaction.expired",
+    "transaction.cancelled": "transaction.cancelled",
     "transfer.completed": "transaction.completed",
     "transfer.failed": "transaction.failed",
     "account.deposited": "account.balance.updated",

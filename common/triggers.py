@@ -108,7 +108,7 @@ def fixed_columns(table: str, columns: Iterable[str]) -> RunSQL:
             RAISE EXCEPTION 'what was asked for in {table} % is not changed afterwards', OLD.id
                 USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = '{table}_fixed_columns';
         END $$;
-        CREATE TRIGGER {table}_fixed_columns BEFORE UPDATE OF {", ".join(names)} ON {table}
+        CREATE OR REPLACE TRIGGER {table}_fixed_columns BEFORE UPDATE OF {", ".join(names)} ON {table}
             FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION {table}_fixed_columns();
         ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_fixed_columns;
         """,

@@ -157,6 +157,16 @@ def move_of(
     return REST_RELEASED if kind is Kind.VOID and captured else move
 
 
+# What a declined payment does instead while its payer, on our own page, has time and tries left (docs/adr/0008). The fact has no
+# public event: the merchant hears once, of the end.
+TRY_AGAIN = Move(P.DECLINED, T.PENDING, "payment.attempt_declined")
+
+# How a hosted transaction ends that has no open payment: nobody chose, or the last one was declined and nobody tried again.
+PAGE_MOVES: dict[TransactionStatus, str] = {
+    T.EXPIRED: "transaction.expired",
+    T.CANCELLED: "transaction.cancelled",
+}
+
 # How a book transfer ends (no provider is asked): its status before and whether the money could be moved -> status after, fact.
 TRANSFER_MOVES: dict[tuple[TransactionStatus, Result], tuple[TransactionStatus, str]] = {
     (T.PENDING, R.SUCCEEDED): (T.COMPLETED, "transfer.completed"),
@@ -171,6 +181,9 @@ ACCOUNT_MOVES: dict[tuple[AccountStatus, AccountStatus], str] = {
     (AccountStatus.FROZEN, AccountStatus.CLOSED): "account.closed",
 }
 
+# A payment in one of these can take no more money, or has been overtaken: only then may a hosted transaction have another.
+OVER = frozenset({P.DECLINED, P.CANCELLED, P.EXPIRED})
+
 # What the database lets through, derived from the table above plus what engines and people do outside provider answers.
 PAYMENT_MOVES = {(before, move.payment) for (before, _, _), move in MOVES.items() if before != move.payment} | {
     (P.CREATED, WITHDRAWN.payment)
@@ -180,6 +193,7 @@ TRANSACTION_MOVES = (
     {(before, after) for (before, _), (after, _) in TRANSFER_MOVES.items()}
     | {
         (T.PENDING, T.PROCESSING),
+        (T.PROCESSING, T.PENDING),  # hosted ones only, a trigger of its own says
         (T.PENDING, T.CANCELLED),
         (T.AUTHORIZED, T.COMPLETED),
         (T.AUTHORIZED, T.CANCELLED),

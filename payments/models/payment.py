@@ -10,7 +10,7 @@ from common.money import Money
 from merchants.models import ProviderAccount
 from payments.models._choices import choices, one_of
 from payments.models.transaction import Transaction
-from payments.states import PaymentState
+from payments.states import OVER, PaymentState
 
 
 class Payment(models.Model):
@@ -19,6 +19,7 @@ class Payment(models.Model):
     id = id_field()
     transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, related_name="payments")
     attempt = models.PositiveSmallIntegerField(default=1)
+    method = models.CharField(max_length=30, default="", db_default="")  # the payment type of this attempt
     provider_account = models.ForeignKey(ProviderAccount, on_delete=models.PROTECT, related_name="+")
     state = models.CharField(max_length=20, choices=choices(PaymentState), default=PaymentState.CREATED)
     payment_trans_id = models.CharField(max_length=40, unique=True)
@@ -41,6 +42,9 @@ class Payment(models.Model):
         db_table = "payment"
         constraints = [
             models.UniqueConstraint(fields=["transaction", "attempt"], name="payment_attempt_once"),
+            models.UniqueConstraint(
+                fields=["transaction"], condition=~Q(state__in=sorted(OVER)), name="payment_one_that_can_charge"
+            ),
             models.CheckConstraint(condition=Q(state__in=one_of(PaymentState)), name="payment_state_known"),
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="payment_amount_positive"),
             models.CheckConstraint(condition=Q(fee_minor__gte=0), name="payment_fee_not_negative"),

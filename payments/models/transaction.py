@@ -26,7 +26,14 @@ class Transaction(models.Model):
     merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="transactions")
     live = models.BooleanField()
     channel = models.CharField(max_length=10, choices=Channel)
-    method = models.CharField(max_length=30)  # the payment type: fpx, migs, ...
+    # The payment type: fpx, migs, ... On our own page the payer chooses it, so until then it is empty, and then the last payment's.
+    method = models.CharField(max_length=30, blank=True)
+    hosted = models.BooleanField(
+        default=False, db_default=False
+    )  # the payer chooses on our own page, and may try again
+    manual_capture = models.BooleanField(
+        default=False, db_default=False
+    )  # of a hosted one: its payments are authorisations
     status = models.CharField(max_length=20, choices=choices(TransactionStatus), default=TransactionStatus.PENDING)
     version = models.PositiveIntegerField(default=1)
 
@@ -84,6 +91,10 @@ class Transaction(models.Model):
                 condition=Q(from_account=None, to_account=None, expires_at__isnull=False)
                 | Q(from_account__isnull=False, to_account__isnull=False, expires_at=None),
                 name="transaction_transfer_has_both_accounts",
+            ),
+            models.CheckConstraint(
+                condition=~Q(method="") | Q(hosted=True, from_account=None),
+                name="transaction_method_given_unless_hosted",
             ),
             models.CheckConstraint(
                 condition=Q(from_account=None) | ~Q(from_account=F("to_account")),

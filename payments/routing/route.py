@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from common.errors import InvalidRequest, UnsupportedCurrency
 from merchants.selectors import OpenAccount, active_accounts
 from payments.providers.base import Kind
@@ -24,6 +26,17 @@ def route(*, merchant_id: str, live: bool, method: str, currency: str, kind: Kin
         if currency in provider_class(account.provider).currencies:
             return account
     raise UnsupportedCurrency(f"{method} does not take {currency}.", currencyCode=currency, paymentTypeId=method)
+
+
+def choices(*, merchant_id: str, live: bool, currency: str, kind: Kind) -> Mapping[str, OpenAccount]:
+    """What a payer may choose from: each method that takes the currency in this way of capture, with the account that serves it."""
+    found: dict[str, OpenAccount] = {}
+    for account in active_accounts(merchant_id, live=live):
+        provider = provider_class(account.provider)
+        if kind in kinds(account) and currency in provider.currencies:
+            for method in sorted(provider.methods):
+                found.setdefault(method, account)
+    return found
 
 
 def kinds(account: OpenAccount) -> frozenset[Kind]:

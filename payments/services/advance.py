@@ -22,10 +22,20 @@ from payments.models import Operation, ReviewItem, Transaction
 from payments.models.review import ReviewKind
 from payments.providers.base import FailureCode, Kind, Outcome, ProviderResult
 from payments.services import schedule
-from payments.services.moves import Held, end_refund, legs_of, open_review, said, unexplained_legs, write_move
+from payments.services.moves import (
+    Held,
+    end_refund,
+    legs_of,
+    may_try_again,
+    open_review,
+    said,
+    unexplained_legs,
+    write_move,
+)
 from payments.states import (
     MOVES,
     TERMINAL_OPERATION,
+    TRY_AGAIN,
     Move,
     OperationState,
     PaymentState,
@@ -185,6 +195,8 @@ def _settle(held: Held, conclusion: Result, result: ProviderResult, actor: Actor
         final=operation.final,
         captured=held.transaction.amount_captured_minor > 0,
     )
+    if move is not None and move.fact == "payment.declined" and may_try_again(held.transaction, payment.attempt, now):
+        move = TRY_AGAIN
     if move is None:
         move = Move(
             PaymentState(payment.state),

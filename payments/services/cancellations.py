@@ -23,7 +23,8 @@ from payments.services.advance import hold, payment_advance
 from payments.services.captures import void_request
 from payments.services.moves import Held, write_move
 from payments.services.operations import operation_ask
-from payments.states import WITHDRAWN, OperationState, PaymentState, TransactionStatus
+from payments.services.pages import page_end
+from payments.states import TERMINAL_OPERATION, WITHDRAWN, OperationState, PaymentState, TransactionStatus
 
 _CAN_END = (OperationState.PENDING, OperationState.UNKNOWN)
 
@@ -48,10 +49,19 @@ def transaction_cancel(
     if transaction is None:
         raise NotFound("There is no such transaction.")
     if transaction.status == TransactionStatus.PENDING:
-        operation = _opening(transaction)
-        _ask_provider(operation, actor, now)
-        transaction.refresh_from_db(fields=["status"])  # what the provider said may have moved it
-        if transaction.status == TransactionStatus.PENDING:
+        if (operation := _opening(transaction)) is not None:
+            _ask_provider(operation, actor, now)
+            transaction.refresh_from_db(fields=["status"])  # what the provider said may have moved it
+        if transaction.status == TransactionStatus.PENDING and transaction.hosted and _opening(transaction) is None:
+            return page_end(
+                transaction_id=transaction_id,
+                status=TransactionStatus.CANCELLED,
+                actor=actor,
+                now=now,
+                idempotency=idempotency,
+                reply=reply,
+            )
+        if transaction.status == TransactionStatus.PENDING and operation is not None:
             return _withdraw(operation, actor, now, idempotency, reply)
     if transaction.status == TransactionStatus.AUTHORIZED:
         return void_request(
@@ -66,13 +76,10 @@ def transaction_cancel(
     raise _refused(transaction)
 
 
-def _opening(transaction: Transaction) -> Operation:
-    """The sale or authorisation of the last attempt."""
+def _opening(transaction: Transaction) -> Operation | None:
+    """The sale or authorisation that is open: a transfer has none, and a payer on our page may not have begun one."""
     openings = Operation.objects.filter(payment__transaction=transaction, kind__in=(Kind.SALE, Kind.AUTHORIZE))
-    operation = openings.order_by("-payment__attempt").first()
-    if operation is None:  # a transfer between accounts: no payer is waited for
-        raise _refused(transaction)
-    return operation
+    return openings.exclude(state__in=TERMINAL_OPERATION).first()
 
 
 def _ask_provider(operation: Operation, actor: Actor, now: datetime) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
+
 from common.changes import Actor, Subject, record_change
 from common.ids import new_id
 from common.money import Money
@@ -27,7 +29,7 @@ from payments.models import Operation, Payment, Refund, ReviewItem, Transaction
 from payments.models.review import ReviewKind
 from payments.providers.base import FailureCode, Kind, ProviderResult
 from payments.services.payloads import transaction_payload
-from payments.states import Move, PaymentState, RefundState, Result, TransactionStatus
+from payments.states import TRY_AGAIN, Move, PaymentState, RefundState, Result, TransactionStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,12 @@ def legs_of(held: Held, conclusion: Result, result: ProviderResult) -> list[Leg]
     if operation.kind == Kind.REFUND:
         return refunded(held.parties, operation.amount)
     return []
+
+
+def may_try_again(transaction: Transaction, attempt: int, now: datetime) -> bool:
+    """Whether the payer of a declined attempt has our page, time and tries left."""
+    in_time = transaction.expires_at is not None and now < transaction.expires_at
+    return transaction.hosted and in_time and attempt < settings.PAYMENT_ATTEMPTS
 
 
 def end_refund(rows: Rows, refund: Refund, conclusion: Result, result: ProviderResult, now: datetime) -> None:
@@ -118,7 +126,7 @@ def write_move(
         payment.paid_at = now
     _move_amounts(held, move)
     transaction.status = move.transaction or _status_by_refunds(transaction)
-    if ended:
+    if ended and move is not TRY_AGAIN:
         transaction.failure_code = payment.failure_code or move.payment
         transaction.failure_reason = payment.failure_reason
     transaction.version += 1

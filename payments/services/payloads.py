@@ -11,14 +11,15 @@ from payments.models import Account, Payment, Refund, Transaction
 def transaction_payload(
     transaction: Transaction, payment: Payment | None, refund: Refund | None = None
 ) -> dict[str, Any]:
-    """The `data` of a webhook (contracts section 4). A transfer has no payment and is quoted by its own id."""
+    """The `data` of a webhook (contracts section 4). Without a payment (a transfer, a page on which nobody has chosen yet) the transaction is
+    quoted by its own id."""
     currency = transaction.currency
     payload: dict[str, Any] = {
         "transactionId": transaction.pk,
         "transactionReference": payment.payment_trans_id if payment else transaction.pk,
         "externalReference": transaction.external_reference,
         "status": transaction.status,
-        "paymentTypeId": transaction.method,
+        "paymentTypeId": transaction.method or None,
         "amount": str(transaction.amount),
         "amountCaptured": str(Money(transaction.amount_captured_minor, currency)),
         "amountRefunded": str(Money(transaction.amount_refunded_minor, currency)),

@@ -13,10 +13,15 @@ from datetime import datetime, timedelta
 import structlog
 from django.conf import settings
 from django.db import close_old_connections, connection
+from django.db.models import Exists, OuterRef
 
+from common.changes import Actor
+from common.errors import InvalidState
+from payments.models import Payment, Transaction
 from payments.services.operations import operation_look_up, operation_run
+from payments.services.pages import page_end
 from payments.services.provider_events import provider_event_retry
-from payments.states import OperationState
+from payments.states import OVER, OperationState, TransactionStatus
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +30,7 @@ _AT_ONCE = _IN_FLIGHT * 3  # three calls that time out, one after the other, sti
 
 
 def sweep(*, clock: Callable[[], datetime], limit: int = 200) -> int:
-    """Look at up to `limit` due operations and as many due events. Returns how many were looked at.
+    """Look at up to `limit` due operations, as many due events and pages whose time is over. Returns how many were looked at.
 
     The clock is read for each row when its turn comes: a provider that hangs makes the batch long, and a claim must not begin old.
     """
@@ -40,7 +45,10 @@ def sweep(*, clock: Callable[[], datetime], limit: int = 200) -> int:
     events = _take_events(now=clock(), limit=limit)
     for event_id in events:
         _retry(event_id, clock())
-    return looked_at + len(events)
+    pages = _take_pages(now=clock(), limit=limit)
+    for transaction_id in pages:
+        _expire(transaction_id, clock())
+    return looked_at + len(events) + len(pages)
 
 
 def _take_operations(*, now: datetime, limit: int) -> list[tuple[str, str]]:
@@ -70,6 +78,14 @@ def _take_events(*, now: datetime, limit: int) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
+def _take_pages(*, now: datetime, limit: int) -> list[str]:
+    """Hosted transactions whose time is over and which no open payment ends. Ending one is a look under its lock: no lease."""
+    unpaid = Transaction.objects.filter(status=TransactionStatus.PENDING, expires_at__lte=now, hosted=True)
+    open_payment = Payment.objects.filter(transaction=OuterRef("pk")).exclude(state__in=OVER)
+    due = unpaid.exclude(Exists(open_payment)).order_by("expires_at")
+    return list(due.values_list("pk", flat=True)[:limit])
+
+
 def _lease_end(now: datetime) -> datetime:
     """When the rows of a sweep that died come back."""
     return now + timedelta(seconds=settings.SWEEP_LEASE_SECONDS)
@@ -94,3 +110,12 @@ def _retry(event_id: str, now: datetime) -> None:
         provider_event_retry(event_id=event_id, now=now)
     except Exception:  # as above: a message that can no longer be read must not stop the others
         log.exception("sweep.event_failed", provider_event=event_id)
+
+
+def _expire(transaction_id: str, now: datetime) -> None:
+    try:
+        page_end(transaction_id=transaction_id, status=TransactionStatus.EXPIRED, actor=Actor("system:sweep"), now=now)
+    except InvalidState:
+        log.info("sweep.page_ended_already", transaction=transaction_id)  # by another sweep, or its merchant
+    except Exception:  # as above
+        log.exception("sweep.page_failed", transaction=transaction_id)

@@ -1,7 +1,7 @@
 """Creating a transaction: one statement, one round trip, one commit.
 
 Transaction, first payment, its operation, the fact, the audit record and the idempotent answer are written together or not at all.
-For a payer who is redirected nothing has to be sent by us: the signed message goes with the browser, so the operation begins PENDING.
+A merchant who names no method lets the payer choose on our page: services/pages.py.
 """
 
 from __future__ import annotations
@@ -19,18 +19,17 @@ from common.changes import Actor, Subject, record_change
 from common.crashpoints import crashpoint
 from common.database import constraint_of
 from common.errors import DuplicatePayment, InvalidRequest, UnsupportedCurrency
-from common.ids import new_id, new_reference
+from common.ids import new_id
 from common.money import Money
 from common.queue import nudge_coalesced
 from common.rows import Rows
 from merchants.services.idempotency import IdempotencyKey, Reply
-from payments.models import Operation, Payment, Transaction
-from payments.providers.base import Kind, OperationRequest
+from payments.models import Payment, Transaction
+from payments.providers.base import Kind
 from payments.routing.route import route
-from payments.services.calls import open_provider, return_url
+from payments.services.attempts import attempt_add, attempt_prepare
 from payments.services.payloads import transaction_payload
-from payments.services.schedule import next_look_up
-from payments.states import OperationState, PaymentState, TransactionStatus
+from payments.states import TransactionStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +39,7 @@ class NewTransaction:
     merchant_id: str
     live: bool
     channel: str
-    method: str
+    method: str  # "": the payer chooses on our page
     amount: Money
     external_reference: str | None = None
     description: str = ""
@@ -101,82 +100,22 @@ def transaction_create(
         if (earlier := _earlier_if_any(new)) is None:
             raise
         return earlier  # an honest repeat, whatever has become of the account meanwhile
-    reference = new_reference("EPG", now)
-    redirect = open_provider(account).redirect(
-        OperationRequest(
-            kind=kind,
-            reference=reference,
-            amount=new.amount,
-            at=now,
-            description=new.description or new.external_reference or reference,
-            return_url=return_url(account.provider),
-            bank_code=new.bank_code,
-            business_banking=new.business_banking,
-            payer_name=new.payer_name,
-            payer_email=new.payer_email,
-            payer_phone=new.payer_phone,
-        )
-    )
-    transaction = Transaction(
-        id=new_id("txn"),
-        merchant_id=new.merchant_id,
-        live=new.live,
-        channel=new.channel,
-        method=new.method,
-        status=TransactionStatus.PENDING,
-        version=1,
-        currency=new.amount.currency,
-        amount_minor=new.amount.minor,
-        external_reference=new.external_reference,
-        content_hash=new.content_hash(),
-        description=new.description,
-        metadata=dict(new.metadata),
-        extra_fields=dict(new.extra_fields),
-        payer_name=new.payer_name,
-        payer_email=new.payer_email,
-        payer_phone=new.payer_phone,
-        return_url=new.return_url,
-        expires_at=now + timedelta(minutes=settings.PAYMENT_EXPIRES_MINUTES),
-        created_at=now,
-        updated_at=now,
-    )
-    payment = Payment(
-        id=new_id("pay"),
+    transaction = transaction_row(new, now)
+    payment = attempt_prepare(
         transaction=transaction,
         attempt=1,
-        provider_account_id=account.id,
-        state=PaymentState.CREATED,
-        payment_trans_id=reference,
-        currency=new.amount.currency,
-        amount_minor=new.amount.minor,
+        account=account,
+        method=new.method,
+        kind=kind,
+        now=now,
         bank_code=new.bank_code,
         business_banking=new.business_banking,
-        next_action={
-            "type": "redirect",
-            "method": redirect.method,
-            "url": redirect.url,
-            "fields": dict(redirect.fields),
-        },
-        created_at=now,
-        updated_at=now,
     )
     created = Created(transaction, payment)
 
     rows = Rows()
     rows.add(transaction)
-    rows.add(payment)
-    rows.insert(
-        Operation,
-        id=new_id("op"),
-        payment_id=payment.pk,
-        kind=kind,
-        state=OperationState.PENDING,
-        reference=reference,
-        currency=new.amount.currency,
-        amount_minor=new.amount.minor,
-        due_at=next_look_up(look_ups=0, waiting_for_payer=True, now=now),
-        created_at=now,
-    )
+    attempt_add(rows, payment, kind=kind, now=now)
     record_change(
         rows,
         subject=Subject("transaction", transaction.pk, 1, new.merchant_id, new.live),
@@ -198,6 +137,35 @@ def transaction_create(
     crashpoint("create.written")
     nudge_coalesced("notifications.relay_outbox")
     return created
+
+
+def transaction_row(new: NewTransaction, now: datetime) -> Transaction:
+    """The row of what a merchant asks for, not yet written."""
+    return Transaction(
+        id=new_id("txn"),
+        merchant_id=new.merchant_id,
+        live=new.live,
+        channel=new.channel,
+        method=new.method,
+        hosted=not new.method,
+        manual_capture=new.manual_capture,
+        status=TransactionStatus.PENDING,
+        version=1,
+        currency=new.amount.currency,
+        amount_minor=new.amount.minor,
+        external_reference=new.external_reference,
+        content_hash=new.content_hash(),
+        description=new.description,
+        metadata=dict(new.metadata),
+        extra_fields=dict(new.extra_fields),
+        payer_name=new.payer_name,
+        payer_email=new.payer_email,
+        payer_phone=new.payer_phone,
+        return_url=new.return_url,
+        expires_at=now + timedelta(minutes=settings.PAYMENT_EXPIRES_MINUTES),
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def _earlier_if_any(new: NewTransaction) -> Created | None:

@@ -117,7 +117,8 @@ declare namespace PaymentEngine {
   }
 
   interface CreateTransactionRequest {
-    paymentTypeId: string;
+    /** Left out, with a returnUrl: the payer chooses on our page. */
+    paymentTypeId?: string;
     /** A number of at most 15 digits, or an exact string such as '100.50'. */
     amount: number | string;
     currencyCode?: string;
@@ -162,6 +163,7 @@ declare namespace PaymentEngine {
   interface Payment<A = number> {
     id: string;
     attempt: number;
+    paymentTypeId: string;
     status: string;
     paymentTransId: string;
     amount: A;
@@ -179,7 +181,7 @@ declare namespace PaymentEngine {
     status: Status;
     fromAccountId: string | null;
     toAccountId: string | null;
-    paymentTypeId: string;
+    paymentTypeId: string | null;
     amount: A;
     amountCaptured: A;
     amountRefunded: A;

@@ -2,7 +2,16 @@
 
 from tests.factories.accounts import new_account, new_transfer
 from tests.factories.merchants import ApiKeyFactory, MerchantFactory, ProviderAccountFactory, api_key_secret
-from tests.factories.payments import NOW, PROVIDER, captured_transaction, new_transaction, sale_of, settle
+from tests.factories.payments import (
+    NOW,
+    PROVIDER,
+    attempt,
+    captured_transaction,
+    new_hosted,
+    new_transaction,
+    sale_of,
+    settle,
+)
 
 __all__ = [
     "NOW",
@@ -11,8 +20,10 @@ __all__ = [
     "MerchantFactory",
     "ProviderAccountFactory",
     "api_key_secret",
+    "attempt",
     "captured_transaction",
     "new_account",
+    "new_hosted",
     "new_transaction",
     "new_transfer",
     "sale_of",

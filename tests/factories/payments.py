@@ -13,6 +13,7 @@ from merchants.selectors import forget_accounts
 from payments.models import Operation, Transaction
 from payments.providers.base import Kind, Outcome, ProviderResult
 from payments.services.advance import Effect, payment_advance
+from payments.services.pages import page_attempt, page_create
 from payments.services.transactions import Created, NewTransaction, transaction_create
 
 NOW = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)  # noon in Kuala Lumpur
@@ -30,6 +31,23 @@ def new_transaction(account: ProviderAccount, *, now: datetime = NOW, **changes:
         amount=Money(10_000, "MYR"),
     )
     return transaction_create(new=replace(new, **changes), actor=Actor("merchant:test"), now=now)
+
+
+def new_hosted(account: ProviderAccount, *, now: datetime = NOW, **changes: Any) -> Transaction:
+    """The same, with the choice of method left to the payer."""
+    forget_accounts()
+    new = NewTransaction(
+        merchant_id=account.merchant_id, live=account.live, channel="api", method="", amount=Money(10_000, "MYR")
+    )
+    return page_create(new=replace(new, **changes), actor=Actor("merchant:test"), now=now).transaction
+
+
+def attempt(transaction: Transaction, method: str = "fpx", *, now: datetime = NOW, bank_code: str = "") -> Operation:
+    """Let the payer of a hosted transaction choose. The operation that opens the payment."""
+    payment = page_attempt(
+        transaction_id=transaction.pk, method=method, bank_code=bank_code, actor=Actor("payer"), now=now
+    )
+    return payment.operations.get()
 
 
 def sale_of(transaction: Transaction) -> Operation:

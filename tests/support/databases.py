@@ -44,7 +44,14 @@ def what_was_asked_may_change(table: str) -> Iterator[None]:
 
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {table}_fixed_columns")
+        cursor.execute(
+            "SELECT tgname FROM pg_trigger WHERE tgrelid = %s::regclass AND tgname ~ '_(fixed_columns|only_if_hosted)$'",
+            [table],
+        )
+        triggers = [name for (name,) in cursor.fetchall()]
+        for trigger in triggers:
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
         yield
-        cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_fixed_columns")
+        for trigger in triggers:
+            cursor.execute(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {trigger}")
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")

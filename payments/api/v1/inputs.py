@@ -31,9 +31,9 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def read_new_transaction(body: dict[str, Any], caller: Caller) -> NewTransaction:
-    """The body of POST /transactions. Raises InvalidRequest, UnsupportedCurrency."""
+    """The body of POST /transactions; without a method its payer chooses. Raises InvalidRequest, UnsupportedCurrency."""
     fields = Fields(body)
-    method = _method(fields)
+    method = "" if _leaves_choice(body) else _method(fields)
     currency = _currency(fields, caller.currency)
     amount = fields.amount("amount", currency, required=True)
     customer = fields.object("customer")
@@ -59,6 +59,11 @@ def read_new_transaction(body: dict[str, Any], caller: Caller) -> NewTransaction
     customer.close()
     fields.finish()
     return new
+
+
+def _leaves_choice(body: dict[str, Any]) -> bool:
+    """A return address and no method: the payer chooses on our page."""
+    return body.get("paymentTypeId") is None and body.get("returnUrl") is not None
 
 
 def asks_for_transfer(body: dict[str, Any]) -> bool:
@@ -152,6 +157,8 @@ def _phone(customer: Fields) -> str:
 
 def _bank_code(fields: Fields, method: str) -> str:
     code = fields.text("bankCode", maximum=20)
+    if code and not method:
+        fields.refuse("bankCode", "A bank is chosen with its paymentTypeId, or by the payer on our page.")
     if not code or not method:
         return code
     if not _BANK_CODE.fullmatch(code):

@@ -11,8 +11,10 @@ from common.events import EVENT_OF_FACT, render_body
 from common.models import Fact
 from merchants.api.rendering import amount, instant, render
 from merchants.services.idempotency import Reply
-from payments.models import Bank, Refund
+from payments.models import Bank, Payment, Refund
 from payments.selectors import AccountBalance, UsableMethod
+from payments.services.pages import Hosted
+from payments.services.pay_links import pay_url
 from payments.services.transactions import Created
 from payments.services.transfers import Transferred
 from payments.states import TransactionStatus
@@ -34,13 +36,12 @@ _AMOUNTS = ("amount", "amountCaptured", "amountRefunded")
 def transaction_json(row: Any, payments: Sequence[Any]) -> dict[str, Any]:
     """A transaction with its payments, first attempt first (contracts section 3)."""
     currency = row.currency
-    waiting = row.status == TransactionStatus.PENDING and payments
     return {
         "id": row.id,
         "status": row.status,
         "fromAccountId": row.from_account_id,
         "toAccountId": row.to_account_id,
-        "paymentTypeId": row.method,
+        "paymentTypeId": row.method or None,
         "amount": amount(row.amount_minor, currency),
         "amountCaptured": amount(row.amount_captured_minor, currency),
         "amountRefunded": amount(row.amount_refunded_minor, currency),
@@ -50,7 +51,7 @@ def transaction_json(row: Any, payments: Sequence[Any]) -> dict[str, Any]:
         "metadata": row.metadata,
         "failureCode": row.failure_code or None,
         "failureReason": row.failure_reason or None,
-        "nextAction": payments[-1].next_action if waiting else None,
+        "nextAction": _next_action(row, payments) if row.status == TransactionStatus.PENDING else None,
         "payments": [payment_json(payment) for payment in payments],
         "createdAt": instant(row.created_at),
         "updatedAt": instant(row.updated_at),
@@ -58,11 +59,19 @@ def transaction_json(row: Any, payments: Sequence[Any]) -> dict[str, Any]:
     }
 
 
+def _next_action(row: Any, payments: Sequence[Any]) -> dict[str, Any] | None:
+    """Where the payer has to go: to our page, or at once to the provider; nowhere for a transfer."""
+    if row.hosted:
+        return {"type": "redirect", "method": "GET", "url": pay_url(row.id), "fields": {}}
+    return payments[-1].next_action if payments else None
+
+
 def payment_json(row: Any) -> dict[str, Any]:
     """One attempt."""
     return {
         "id": row.id,
         "attempt": row.attempt,
+        "paymentTypeId": row.method,
         "status": row.state,
         "paymentTransId": row.payment_trans_id,
         "amount": amount(row.amount_minor, row.currency),
@@ -175,9 +184,11 @@ def entry_json(row: Any) -> dict[str, Any]:
     }
 
 
-def created_reply(created: Created | Transferred, status: int = 201) -> Reply:
+def created_reply(created: Created | Hosted | Transferred, status: int = 201) -> Reply:
     """The answer to POST /transactions."""
-    payments = [created.payment] if isinstance(created, Created) else []
+    payments: Sequence[Payment] = ()
+    if not isinstance(created, Transferred):
+        payments = [created.payment] if isinstance(created, Created) else created.payments
     return Reply(status, render(transaction_json(created.transaction, payments)))
 
 

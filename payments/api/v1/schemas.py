@@ -34,7 +34,11 @@ class CustomerIn(serializers.Serializer[Any]):
 
 
 class TransactionIn(serializers.Serializer[Any]):
-    paymentTypeId = serializers.CharField(max_length=30, help_text="Case-insensitive; see GET /payment-types.")
+    paymentTypeId = serializers.CharField(
+        max_length=30,
+        required=False,
+        help_text="Case-insensitive; see GET /payment-types. Left out, with a returnUrl: the payer chooses on our page.",
+    )
     amount = AmountIn()
     currencyCode = serializers.CharField(
         min_length=3, max_length=3, required=False, help_text="Default: your currency, or the paying account's."
@@ -66,6 +70,7 @@ class NextAction(serializers.Serializer[Any]):
 class PaymentOut(serializers.Serializer[Any]):
     id = serializers.CharField()
     attempt = serializers.IntegerField()
+    paymentTypeId = serializers.CharField()
     status = serializers.ChoiceField(one_of(PaymentState))
     paymentTransId = serializers.CharField()
     amount = AmountOut()
@@ -83,7 +88,7 @@ class TransactionOut(serializers.Serializer[Any]):
     status = serializers.ChoiceField(one_of(TransactionStatus))
     fromAccountId = serializers.CharField(allow_null=True)
     toAccountId = serializers.CharField(allow_null=True)
-    paymentTypeId = serializers.CharField()
+    paymentTypeId = serializers.CharField(allow_null=True, help_text="Null until a payer on our page has chosen.")
     amount = AmountOut()
     amountCaptured = AmountOut()
     amountRefunded = AmountOut()

@@ -44,6 +44,7 @@ from payments.selectors import (
     transactions_of,
     usable_methods,
 )
+from payments.services.pages import Hosted, page_create
 from payments.services.refunds import refund_request
 from payments.services.transactions import Created, transaction_create
 from payments.services.transfers import Transferred, transfer_create
@@ -77,7 +78,7 @@ class Transactions(MerchantView):
         return respond(reply, replayed=True)
 
     @staticmethod
-    def _when_known(request: MerchantRequest, created: Created | Transferred) -> HttpResponse:
+    def _when_known(request: MerchantRequest, created: Created | Hosted | Transferred) -> HttpResponse:
         """The answer to a new transaction, held back if the caller prefers. What is answered is what its key keeps."""
         seconds = wished_seconds(request._request)
         if not wait_for_outcome(request.caller, created.transaction.pk, seconds=seconds):
@@ -91,12 +92,11 @@ class Transactions(MerchantView):
         return response
 
     @staticmethod
-    def _payment(request: MerchantRequest, now: datetime) -> Created:
+    def _payment(request: MerchantRequest, now: datetime) -> Created | Hosted:
         new = read_new_transaction(request.json, request.caller)
         require_key(request, natural_key=new.external_reference)
-        return transaction_create(
-            new=new, actor=request.actor, now=now, idempotency=request.idempotency, reply=created_reply
-        )
+        create = transaction_create if new.method else page_create
+        return create(new=new, actor=request.actor, now=now, idempotency=request.idempotency, reply=created_reply)
 
     @staticmethod
     def _transfer(request: MerchantRequest, now: datetime) -> Transferred:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from common.books import Asked, Found, check, query
-from payments.states import TERMINAL_OPERATION
+from payments.states import OVER, TERMINAL_OPERATION
 
 _ENDED = sorted(TERMINAL_OPERATION)
 
 
 @check
 def status_agrees_with_the_payment(asked: Asked) -> Found:
-    """A transaction's status is that of its last payment, and of what was refunded of it; transfers have checks of their own."""
+    """A transaction's status is that of its last payment, and of what was refunded of it. Transfers have checks of their own; on our
+    page the payer may choose again, or leave, while none of the payments is open."""
     return query(
         examined="transaction",
         violations="""
@@ -19,7 +20,9 @@ def status_agrees_with_the_payment(asked: Asked) -> Found:
             FROM transaction t LEFT JOIN LATERAL (
                 SELECT state FROM payment WHERE transaction_id = t.id ORDER BY attempt DESC LIMIT 1
             ) p ON true
-            WHERE t.from_account_id IS NULL AND t.status IS DISTINCT FROM CASE p.state
+            WHERE t.from_account_id IS NULL
+                AND NOT (t.hosted AND coalesce(p.state, 'DECLINED') = 'DECLINED' AND t.status IN ('PENDING', 'EXPIRED', 'CANCELLED'))
+                AND t.status IS DISTINCT FROM CASE p.state
                 WHEN 'CREATED' THEN 'PENDING' WHEN 'PROCESSING' THEN 'PROCESSING' WHEN 'CONFLICTED' THEN 'PROCESSING'
                 WHEN 'AUTHORIZED' THEN 'AUTHORIZED' WHEN 'DECLINED' THEN 'FAILED' WHEN 'EXPIRED' THEN 'EXPIRED'
                 WHEN 'CANCELLED' THEN 'CANCELLED'
@@ -54,6 +57,40 @@ def payments_agree_with_their_operations(asked: Asked) -> Found:
                 WHEN 'CANCELLED' THEN (o.released OR o.expired) AND NOT o.took WHEN 'CONFLICTED' THEN o.conflicted
                 WHEN 'DECLINED' THEN o.declined WHEN 'EXPIRED' THEN o.expired END, false)""",
         ended=_ENDED,
+    )
+
+
+@check
+def only_hosted_transactions_are_tried_again(asked: Asked) -> Found:
+    """A transaction has one payment unless its payer chooses on our page; then they are numbered from 1, and only the last may be open."""
+    return query(
+        examined="payment WHERE attempt > 1",
+        violations="""
+            SELECT concat('transaction ', t.id, ' has ', p.count, ' payments, the last numbered ', p.last, ', and ', p.open, ' of the others ',
+                          'can still charge')
+            FROM transaction t JOIN (
+                SELECT p.transaction_id, count(*) AS count, max(p.attempt) AS last,
+                       count(*) FILTER (WHERE NOT p.state = ANY(%(over)s) AND p.attempt < (
+                           SELECT max(attempt) FROM payment WHERE transaction_id = p.transaction_id)) AS open
+                FROM payment p GROUP BY p.transaction_id HAVING max(p.attempt) > 1
+            ) p ON p.transaction_id = t.id
+            WHERE NOT t.hosted OR p.count <> p.last OR p.open > 0""",
+        over=sorted(OVER),
+    )
+
+
+@check
+def hosted_transactions_end(asked: Asked) -> Found:
+    """A page whose time is over and that waits for no payment is ended by the sweep."""
+    return query(
+        examined="transaction WHERE hosted",
+        violations="""
+            SELECT concat('transaction ', t.id, ' had time until ', t.expires_at, ' and still is PENDING')
+            FROM transaction t
+            WHERE t.hosted AND t.status = 'PENDING' AND t.expires_at < %(before)s
+                AND NOT EXISTS (SELECT FROM payment p WHERE p.transaction_id = t.id AND NOT p.state = ANY(%(over)s))""",
+        before=asked.now - asked.unpublished_for,
+        over=sorted(OVER),
     )
 
 

@@ -83,6 +83,7 @@ class Payment(Model):
 
     id: str
     attempt: int
+    payment_type_id: str
     status: str
     payment_trans_id: str
     amount: Decimal
@@ -103,7 +104,7 @@ class Transaction(Model):
     status: str
     from_account_id: str | None
     to_account_id: str | None
-    payment_type_id: str
+    payment_type_id: str | None
     amount: Decimal
     amount_captured: Decimal
     amount_refunded: Decimal

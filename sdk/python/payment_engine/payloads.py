@@ -23,10 +23,10 @@ class CreateTransactionRequest:
     """A payment. Book transfers have `from_account_id` and `to_account_id`, payments of a payer through a provider the last four fields.
 
     `amount` is exact: a Decimal, an int, a string, or a float that prints as meant. Raises ValueError at once for any other.
-    `capture` is "automatic" or "manual".
+    `capture` is "automatic" or "manual". With a `payment_type_id` of None and a `return_url` the payer chooses on our page.
     """
 
-    payment_type_id: str
+    payment_type_id: str | None
     amount: Amount
     currency_code: str | None = None
     from_account_id: str | None = None

@@ -53,6 +53,7 @@ def test_a_new_transaction(api: Api) -> None:
             {
                 "id": payment.pk,
                 "attempt": 1,
+                "paymentTypeId": "migs",
                 "status": "CREATED",
                 "paymentTransId": payment.payment_trans_id,
                 "amount": 100.5,
@@ -99,6 +100,7 @@ def test_a_paid_transaction_can_be_read(api: Api) -> None:
     assert read["payments"][0] | {"id": "", "paymentTransId": ""} == {
         "id": "",
         "attempt": 1,
+        "paymentTypeId": "migs",
         "status": "CAPTURED",
         "paymentTransId": "",
         "amount": 100,

@@ -141,7 +141,7 @@ def test_unknown_reference_is_kept_and_picked_up_later(monkeypatch):
     assert (event.state, event.reference) == ("UNMATCHED", "EPG20260302ABCDEFGHJKMN")
 
     # our own commit comes a moment later, then the sweep
-    monkeypatch.setattr("payments.services.transactions.new_reference", lambda *_: "EPG20260302ABCDEFGHJKMN")
+    monkeypatch.setattr("payments.services.attempts.new_reference", lambda *_: "EPG20260302ABCDEFGHJKMN")
     new_transaction(account, now=timezone.now())
     sweep(clock=lambda: timezone.now() + timedelta(seconds=31))
 

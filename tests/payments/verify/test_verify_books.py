@@ -24,16 +24,20 @@ from notifications.models import WebhookEndpoint
 from payments.models import Account, Operation, Transaction
 from payments.providers.base import Outcome
 from payments.services.captures import capture_request, void_request
+from payments.services.pages import page_end
 from payments.services.refund_batch_run import refund_batch_run
 from payments.services.refund_batches import refund_batch_prepare, refund_batch_propose
 from payments.services.refund_files import Wanted
 from payments.services.refunds import refund_request
 from payments.services.transfer_batch import transfer_batch_run
+from payments.states import TransactionStatus
 from tests.factories import (
     NOW,
     ProviderAccountFactory,
+    attempt,
     captured_transaction,
     new_account,
+    new_hosted,
     new_transaction,
     new_transfer,
     sale_of,
@@ -54,6 +58,7 @@ class Day:
     paid: Transaction
     refunded: Transaction
     declined: Transaction
+    retried: Transaction
     conflicted: Transaction
     savings: Account
     transfer: Transaction
@@ -102,7 +107,23 @@ def day() -> Day:
     reconciled(banks)
     paid.refresh_from_db()
     savings, transfer = transfers(banks)
-    return Day(banks, paid, refunded, declined, conflicted, savings, transfer)
+    return Day(banks, paid, refunded, declined, pages(banks), conflicted, savings, transfer)
+
+
+def pages(banks: ProviderAccount) -> Transaction:
+    """Every way a payer's own choice can go: one that was declined twice and then paid is returned."""
+    retried, declined, left, cancelled = (new_hosted(banks) for _ in range(4))
+    for outcome in (Outcome.DECLINED, Outcome.DECLINED, Outcome.SUCCEEDED):
+        settle(attempt(retried), outcome)
+    late = attempt(declined)
+    settle(late, Outcome.PENDING)
+    settle(late, Outcome.DECLINED)
+    settle(late)
+    page_end(transaction_id=declined.pk, status=TransactionStatus.EXPIRED, actor=ACTOR, now=NOW)
+    settle(attempt(left), Outcome.DECLINED)
+    page_end(transaction_id=left.pk, status=TransactionStatus.EXPIRED, actor=ACTOR, now=NOW)
+    page_end(transaction_id=cancelled.pk, status=TransactionStatus.CANCELLED, actor=ACTOR, now=NOW)
+    return retried
 
 
 def transfers(banks: ProviderAccount) -> tuple[Account, Transaction]:
@@ -153,7 +174,7 @@ def test_a_business_like_day_is_right(day: Day) -> None:
 
     examined = {check.name: found.examined for check, found in verify(SOON) if not proven_elsewhere(check)}
     assert [name for name, count in examined.items() if count == 0] == ["published_facts_have_their_deliveries"]
-    assert examined["journal_entries_balance"] == 22
+    assert examined["journal_entries_balance"] == 24
 
 
 def test_an_empty_installation_is_right() -> None:
@@ -180,7 +201,7 @@ def plant(*statements: str, drop: tuple[str, str] | None = None) -> Callable[[Da
     def spoil(day: Day) -> None:
         ids = {
             name: getattr(day, name).pk
-            for name in ("banks", "paid", "refunded", "declined", "conflicted", "savings", "transfer")
+            for name in ("banks", "paid", "refunded", "declined", "retried", "conflicted", "savings", "transfer")
         }
         tables = (
             "transaction", "payment", "operation", "refund", "journal_entry", "posting", "audit_record", "statement_line",
@@ -264,6 +285,14 @@ VIOLATIONS: dict[str, tuple[Callable[[Day], None], set[str]]] = {
     "refunds_agree_with_their_operations": (
         plant("UPDATE operation SET state = 'DECLINED' WHERE refund_id = (SELECT id FROM refund WHERE amount_minor = 7500)"),
         set(),
+    ),
+    "only_hosted_transactions_are_tried_again": (
+        plant("UPDATE payment SET attempt = 4 WHERE transaction_id = '{retried}' AND attempt = 3"),
+        set(),
+    ),
+    "hosted_transactions_end": (
+        plant("UPDATE transaction SET status = 'PENDING', expires_at = '2026-03-02 03:00Z' WHERE hosted AND status = 'CANCELLED'"),
+        {"the_recorded_status_is_the_present_one"},
     ),
     "open_operations_are_due": (
         plant("UPDATE operation SET due_at = NULL WHERE state = 'PENDING'", drop=("operation", "operation_open_is_due")),
