@@ -25,6 +25,11 @@ EVENT_OF_FACT: Mapping[str, str] = {
     "payment.expired": "transaction.expired",
     "transaction.expired": "transaction.expired",
     "transaction.cancelled": "transaction.cancelled",
+    "payment.accepted": "transaction.completed",
+    "payment.accepted_in_part": "transaction.partially_captured",
+    "payment.hold_accepted": "transaction.authorized",
+    "payment.not_taken": "transaction.failed",
+    "payment.rest_not_taken": "transaction.completed",
     "transfer.completed": "transaction.completed",
     "transfer.failed": "transaction.failed",
     "account.deposited": "account.balance.updated",
@@ -34,6 +39,8 @@ EVENT_OF_FACT: Mapping[str, str] = {
     "refund.completed": "refund.completed",
     "refund.failed": "refund.failed",
     "settlement.created": "settlement.created",
+    "refund.accepted": "refund.completed",
+    "refund.written_off": "refund.failed",
 }
 EVENT_TYPES = tuple(sorted(set(EVENT_OF_FACT.values())))
 TEST_EVENT = "webhook.test"

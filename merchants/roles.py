@@ -17,6 +17,8 @@ ACTS = {  # permission -> (model it belongs to, what it allows)
     "payments.refund_transaction": ("transaction", "Can refund a transaction"),
     "payments.propose_refundbatch": ("refundbatch", "Can prepare and propose a batch of refunds"),
     "payments.approve_refundbatch": ("refundbatch", "Can approve a batch of refunds as the second person"),
+    "payments.propose_review_decision": ("reviewitem", "Can propose how an open question is closed"),
+    "payments.approve_review_decision": ("reviewitem", "Can approve how an open question is closed"),
     "payments.look_up_operation": ("operation", "Can ask the provider what became of an operation"),
     "reconciliation.work_break": ("break", "Can take, comment and carry forward breaks"),
     "reconciliation.propose_break": ("break", "Can propose how a break ends"),
@@ -76,9 +78,11 @@ _FINANCE = (
     "reconciliation.work_break",
     "reconciliation.propose_break",
     "reconciliation.close_day",
+    "payments.propose_review_decision",
 )
 _FINANCE_LEAD = (
     *_FINANCE,
+    "payments.approve_review_decision",
     "payments.approve_refundbatch",
     "reconciliation.approve_*",
     "reconciliation.write_off_any_break",

@@ -6,6 +6,7 @@ class PaymentsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from payments.services.refund_batches import register_acts
+        from payments.services import refund_batches, reviews
 
-        register_acts()
+        refund_batches.register_acts()
+        reviews.register_acts()

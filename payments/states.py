@@ -78,6 +78,25 @@ class RefundItemState(StrEnum):
     FAILED = "FAILED"  # refused when its refund was asked for
 
 
+class ReviewState(StrEnum):
+    """An open question."""
+
+    OPEN = "OPEN"
+    RETURNING = "RETURNING"  # decided to give the money back; the provider has not said so yet
+    CLOSED = "CLOSED"
+
+
+class Decision(StrEnum):
+    """How a question was closed. All but ANSWERED take two people."""
+
+    ACCEPT = "ACCEPT"  # what moved is taken as paid, or as refunded
+    RETURN = "RETURN"  # given back through the provider
+    WRITE_OFF = "WRITE_OFF"  # booked off by journal
+    GIVE_UP = "GIVE_UP"  # an outcome that nobody can learn any more is taken as "not executed", on evidence
+    STANDS = "STANDS"  # what is final stands, whatever was said later
+    ANSWERED = "ANSWERED"  # the provider has said so, or the message was read, in the end
+
+
 class AccountStatus(StrEnum):
     """Whether money moves on an account of a merchant's."""
 
@@ -173,6 +192,43 @@ TRANSFER_MOVES: dict[tuple[TransactionStatus, Result], tuple[TransactionStatus, 
     (T.PENDING, R.DECLINED): (T.FAILED, "transfer.failed"),
 }
 
+# What two people may decide about each kind of question.
+DECISIONS: dict[str, frozenset[Decision]] = {
+    "CONFLICT": frozenset({Decision.ACCEPT, Decision.RETURN, Decision.WRITE_OFF}),
+    "LATE_SUCCESS": frozenset({Decision.ACCEPT, Decision.RETURN, Decision.WRITE_OFF}),
+    "OVERDUE": frozenset({Decision.GIVE_UP}),
+    "CONTRADICTION": frozenset({Decision.STANDS}),
+    "STUCK": frozenset({Decision.GIVE_UP}),
+}
+REVIEW_MOVES = {
+    (ReviewState.OPEN, ReviewState.RETURNING),
+    (ReviewState.RETURNING, ReviewState.OPEN),  # the provider refused to give it back
+    (ReviewState.OPEN, ReviewState.CLOSED),
+    (ReviewState.RETURNING, ReviewState.CLOSED),
+}
+
+# Moves that no provider's answer makes: the database lets them through only with an approved proposal about a question of that payment.
+ACCEPTED = Move(P.CAPTURED, None, "payment.accepted")
+ACCEPTED_IN_PART = Move(P.AUTHORIZED, T.AUTHORIZED, "payment.accepted_in_part")  # a capture that leaves a rest
+ACCEPTED_HOLD = Move(P.AUTHORIZED, T.AUTHORIZED, "payment.hold_accepted")
+NOT_TAKEN = Move(P.DECLINED, T.FAILED, "payment.not_taken")  # given back or written off
+REST_NOT_TAKEN = Move(P.CAPTURED, None, "payment.rest_not_taken")  # the same, where part had been captured before
+ACCEPTABLE = {
+    Kind.SALE: frozenset({P.CONFLICTED, P.EXPIRED, P.DECLINED, P.CANCELLED}),
+    Kind.AUTHORIZE: frozenset({P.CONFLICTED}),
+    Kind.CAPTURE: frozenset({P.CONFLICTED, P.AUTHORIZED, P.CANCELLED}),
+}
+DECIDED_PAYMENT_MOVES = {(before, P.CAPTURED) for before in (P.CONFLICTED, P.EXPIRED, P.DECLINED, P.CANCELLED)} | {
+    (P.CONFLICTED, P.AUTHORIZED),
+    (P.CONFLICTED, P.DECLINED),
+}
+DECIDED_TRANSACTION_MOVES = {(before, T.COMPLETED) for before in (T.FAILED, T.EXPIRED, T.CANCELLED)}
+DECIDED_REFUND_MOVES = {
+    (RefundState.CONFLICTED, RefundState.SUCCEEDED),
+    (RefundState.CONFLICTED, RefundState.FAILED),
+    (RefundState.FAILED, RefundState.SUCCEEDED),
+}
+
 # What an operator may do to an account, and the fact. A closed account stays closed.
 ACCOUNT_MOVES: dict[tuple[AccountStatus, AccountStatus], str] = {
     (AccountStatus.ACTIVE, AccountStatus.FROZEN): "account.frozen",
@@ -185,12 +241,15 @@ ACCOUNT_MOVES: dict[tuple[AccountStatus, AccountStatus], str] = {
 OVER = frozenset({P.DECLINED, P.CANCELLED, P.EXPIRED})
 
 # What the database lets through, derived from the table above plus what engines and people do outside provider answers.
-PAYMENT_MOVES = {(before, move.payment) for (before, _, _), move in MOVES.items() if before != move.payment} | {
-    (P.CREATED, WITHDRAWN.payment)
-}
+PAYMENT_MOVES = (
+    {(before, move.payment) for (before, _, _), move in MOVES.items() if before != move.payment}
+    | {(P.CREATED, WITHDRAWN.payment)}
+    | DECIDED_PAYMENT_MOVES
+)
 
 TRANSACTION_MOVES = (
     {(before, after) for (before, _), (after, _) in TRANSFER_MOVES.items()}
+    | DECIDED_TRANSACTION_MOVES
     | {
         (T.PENDING, T.PROCESSING),
         (T.PROCESSING, T.PENDING),  # hosted ones only, a trigger of its own says
@@ -223,7 +282,7 @@ OPERATION_MOVES = {
 
 REFUND_MOVES = {
     (RefundState.PENDING, end) for end in (RefundState.SUCCEEDED, RefundState.FAILED, RefundState.CONFLICTED)
-}
+} | DECIDED_REFUND_MOVES
 
 REFUND_BATCH_MOVES = {
     (RefundBatchState.PREPARED, RefundBatchState.APPROVED): "refund_batch.approved",

@@ -30,7 +30,7 @@ def age(item: ReviewItem) -> Any:
 
 @column("question", "Question")
 def question(item: ReviewItem) -> Any:
-    return html.link(html.page_url(item.payment.transaction), item.summary)
+    return html.link(html.page_url(item.payment.transaction), item.summary) if item.payment else item.summary
 
 
 kind = state("kind", "Kind")

@@ -39,9 +39,11 @@ class Parties:
         return AccountRef(AccountKind.SUSPENSE, currency, self.live, provider_account_id=self.provider_account_id)
 
 
-def captured(parties: Parties, amount: Money, fee: Money) -> list[Leg]:
+def captured(parties: Parties, amount: Money, fee: Money, *, unexplained: bool = False) -> list[Leg]:
+    """`unexplained`: the money is there already and waits in suspense."""
+    source = parties.suspense if unexplained else parties.receivable
     legs = [
-        Leg(parties.receivable(amount.currency), amount.minor),
+        Leg(source(amount.currency), amount.minor),
         Leg(parties.payable(amount.currency), -amount.minor),
     ]
     if fee.minor:
@@ -50,10 +52,12 @@ def captured(parties: Parties, amount: Money, fee: Money) -> list[Leg]:
     return legs
 
 
-def refunded(parties: Parties, amount: Money) -> list[Leg]:
+def refunded(parties: Parties, amount: Money, *, unexplained: bool = False) -> list[Leg]:
+    """`unexplained`: the money has left already, out of suspense."""
+    source = parties.suspense if unexplained else parties.receivable
     return [
         Leg(parties.payable(amount.currency), amount.minor),
-        Leg(parties.receivable(amount.currency), -amount.minor),
+        Leg(source(amount.currency), -amount.minor),
     ]
 
 
@@ -70,6 +74,16 @@ def paid_out_unexplained(parties: Parties, amount: Money) -> list[Leg]:
         Leg(parties.suspense(amount.currency), amount.minor),
         Leg(parties.receivable(amount.currency), -amount.minor),
     ]
+
+
+def booked_off(parties: Parties, currency: str, minor: int, *, keep: bool) -> list[Leg]:
+    """Empty suspense of `minor` (below zero: of what was paid out). `keep`: the difference is ours; else the provider has put it right."""
+    other = (
+        AccountRef(AccountKind.DIFFERENCES, currency, parties.live, provider_account_id=parties.provider_account_id)
+        if keep
+        else parties.receivable(currency)
+    )
+    return [Leg(parties.suspense(currency), minor), Leg(other, -minor)]
 
 
 def fee_of(amount: Money, *, basis_points: int, fixed_minor: int) -> Money:

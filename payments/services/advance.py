@@ -24,6 +24,7 @@ from payments.providers.base import FailureCode, Kind, Outcome, ProviderResult
 from payments.services import schedule
 from payments.services.moves import (
     Held,
+    answer_questions,
     end_refund,
     legs_of,
     may_try_again,
@@ -32,19 +33,12 @@ from payments.services.moves import (
     unexplained_legs,
     write_move,
 )
-from payments.states import (
-    MOVES,
-    TERMINAL_OPERATION,
-    TRY_AGAIN,
-    Move,
-    OperationState,
-    PaymentState,
-    Result,
-    TransactionStatus,
-    move_of,
-)
+from payments.services.returns import item_returned_by, settle_return, unmoved
+from payments.states import MOVES, TERMINAL_OPERATION, TRY_AGAIN, OperationState, PaymentState, Result, move_of
 
 log = structlog.get_logger(__name__)
+
+_MONEY_MOVED = (Result.SUCCEEDED, Result.CONFLICTED)
 
 
 class Effect(StrEnum):
@@ -151,8 +145,7 @@ def _after_the_end(held: Held, conclusion: Result, result: ProviderResult, actor
     operation = held.operation
     if operation.state == conclusion or (operation.state, conclusion) == (OperationState.CONFLICTED, Result.SUCCEEDED):
         return Effect.REPEATED
-    money_moved = conclusion in (Result.SUCCEEDED, Result.CONFLICTED)
-    if not money_moved or operation.state in (OperationState.SUCCEEDED, OperationState.CONFLICTED):
+    if conclusion not in _MONEY_MOVED or operation.state in (OperationState.SUCCEEDED, OperationState.CONFLICTED):
         log.warning(
             "payment.contradicted", operation=operation.pk, ended=operation.state, said=conclusion, code=result.code
         )
@@ -161,12 +154,11 @@ def _after_the_end(held: Held, conclusion: Result, result: ProviderResult, actor
         return Effect.REPEATED
     rows = Rows()
     amount = result.amount or operation.amount
+    legs = unexplained_legs(held, amount)
     fact = "refund.late_success" if operation.kind == Kind.REFUND else "payment.late_success"
-    same = Move(PaymentState(held.payment.state), TransactionStatus(held.transaction.status), fact)
-    write_move(rows, held, same, result, actor, now, legs=unexplained_legs(held, amount))
-    open_review(
-        rows, held, ReviewKind.LATE_SUCCESS, f"{amount} {amount.currency} moved after it had ended.", result, now
-    )
+    write_move(rows, held, unmoved(held, fact), result, actor, now, legs=legs)
+    summary = f"{amount} {amount.currency} moved after it had ended."
+    open_review(rows, held, ReviewKind.LATE_SUCCESS, summary, result, now, legs=legs)
     rows.write()
     return Effect.REVIEW
 
@@ -188,6 +180,7 @@ def _settle(held: Held, conclusion: Result, result: ProviderResult, actor: Actor
         result = replace(result, failure_code="NOT_EXECUTED", reason="The provider never carried it out.")
     if conclusion is Result.EXPIRED:
         result = replace(result, failure_code=FailureCode.EXPIRED, reason="")
+    returning = item_returned_by(operation)
     move = move_of(
         PaymentState(payment.state),
         Kind(operation.kind),
@@ -197,24 +190,24 @@ def _settle(held: Held, conclusion: Result, result: ProviderResult, actor: Actor
     )
     if move is not None and move.fact == "payment.declined" and may_try_again(held.transaction, payment.attempt, now):
         move = TRY_AGAIN
-    if move is None:
-        move = Move(
-            PaymentState(payment.state),
-            TransactionStatus(held.transaction.status),
-            f"{operation.kind.lower()}.unexpected",
-        )
-        legs = []
-        if conclusion in (Result.SUCCEEDED, Result.CONFLICTED):
-            legs = unexplained_legs(held, result.amount or operation.amount)
-            open_review(rows, held, ReviewKind.LATE_SUCCESS, "Its payment had moved on before it ended.", result, now)
+    if returning is not None:
+        legs = settle_return(rows, held, returning, conclusion, result, actor, now)
     else:
-        legs = legs_of(held, conclusion, result)
+        if move is not None:
+            legs = legs_of(held, conclusion, result)
+        else:  # its payment had moved on: whatever moved now is not explained
+            legs = unexplained_legs(held, result.amount or operation.amount) if conclusion in _MONEY_MOVED else []
+        if held.refund is not None:
+            end_refund(rows, held.refund, conclusion, result, now)
+        listed = move or unmoved(held, f"{operation.kind.lower()}.unexpected")
+        write_move(rows, held, listed, result, actor, now, legs=legs)
     if conclusion is Result.CONFLICTED:
         moved = result.amount or operation.amount
         summary = f"Asked for {operation.amount} {operation.currency}, the provider moved {moved} {moved.currency}."
-        open_review(rows, held, ReviewKind.CONFLICT, summary, result, now)
-    if held.refund is not None:
-        end_refund(rows, held.refund, conclusion, result, now)
-    write_move(rows, held, move, result, actor, now, legs=legs)
+        open_review(rows, held, ReviewKind.CONFLICT, summary, result, now, legs=legs)
+    elif conclusion is Result.SUCCEEDED and move is None and returning is None:
+        summary = "Its payment had moved on before it ended."
+        open_review(rows, held, ReviewKind.LATE_SUCCESS, summary, result, now, legs=legs)
     rows.write()
+    answer_questions(operation, actor, now)
     return Effect.REVIEW if conclusion is Result.CONFLICTED else Effect.MOVED

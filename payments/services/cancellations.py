@@ -21,7 +21,7 @@ from payments.models import Operation, Transaction
 from payments.providers.base import Kind, Outcome, ProviderResult
 from payments.services.advance import hold, payment_advance
 from payments.services.captures import void_request
-from payments.services.moves import Held, write_move
+from payments.services.moves import Held, answer_questions, write_move
 from payments.services.operations import operation_ask
 from payments.services.pages import page_end
 from payments.states import TERMINAL_OPERATION, WITHDRAWN, OperationState, PaymentState, TransactionStatus
@@ -114,6 +114,7 @@ def _withdraw(
         )
         write_move(rows, held, WITHDRAWN, ProviderResult(Outcome.NOT_FOUND), actor, now, legs=[])
         rows.write()
+        answer_questions(held.operation, actor, now)
         if idempotency is not None and reply is not None:
             kept = Rows()
             idempotency.store(kept, reply(held.transaction), now=now)

@@ -5,6 +5,7 @@ Used by payment_advance alone, under the transaction's lock.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -26,10 +27,12 @@ from payments.ledger.recipes import (
     refunded,
 )
 from payments.models import Operation, Payment, Refund, ReviewItem, Transaction
-from payments.models.review import ReviewKind
+from payments.models.ledger import AccountKind
+from payments.models.review import ANSWERED_BY_THE_END, ReviewKind
 from payments.providers.base import FailureCode, Kind, ProviderResult
 from payments.services.payloads import transaction_payload
-from payments.states import TRY_AGAIN, Move, PaymentState, RefundState, Result, TransactionStatus
+from payments.services.schedule import OVERDUE_AFTER
+from payments.states import TRY_AGAIN, Decision, Move, PaymentState, RefundState, Result, ReviewState, TransactionStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,16 @@ class Held:
     parties: Parties
 
 
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """What a move adds to the amounts of its transaction, in minor units."""
+
+    authorized: int = 0
+    captured: int = 0
+    refunded: int = 0
+    reserved: int = 0
+
+
 def unexplained_legs(held: Held, amount: Money) -> list[Leg]:
     if held.operation.kind == Kind.REFUND:
         return paid_out_unexplained(held.parties, amount)
@@ -53,16 +66,13 @@ def unexplained_legs(held: Held, amount: Money) -> list[Leg]:
 
 def legs_of(held: Held, conclusion: Result, result: ProviderResult) -> list[Leg]:
     """The bookkeeping of the move. Sets the payment's fee where it is earned."""
-    operation, payment = held.operation, held.payment
+    operation = held.operation
     if conclusion is Result.CONFLICTED:
         return unexplained_legs(held, result.amount or operation.amount)
     if conclusion is not Result.SUCCEEDED:
         return []
     if operation.kind in (Kind.SALE, Kind.CAPTURE):
-        account = payment.provider_account
-        fee = fee_of(operation.amount, basis_points=account.fee_basis_points, fixed_minor=account.fee_fixed_minor)
-        payment.fee_minor += fee.minor
-        return captured(held.parties, operation.amount, fee)
+        return capture_legs(held, operation.amount)
     if operation.kind == Kind.REFUND:
         return refunded(held.parties, operation.amount)
     return []
@@ -72,6 +82,14 @@ def may_try_again(transaction: Transaction, attempt: int, now: datetime) -> bool
     """Whether the payer of a declined attempt has our page, time and tries left."""
     in_time = transaction.expires_at is not None and now < transaction.expires_at
     return transaction.hosted and in_time and attempt < settings.PAYMENT_ATTEMPTS
+
+
+def capture_legs(held: Held, amount: Money, *, unexplained: bool = False) -> list[Leg]:
+    """The bookkeeping of `amount` captured, with its fee, which the payment gets. `unexplained`: out of suspense."""
+    account = held.payment.provider_account
+    fee = fee_of(amount, basis_points=account.fee_basis_points, fixed_minor=account.fee_fixed_minor)
+    held.payment.fee_minor += fee.minor
+    return captured(held.parties, amount, fee, unexplained=unexplained)
 
 
 def end_refund(rows: Rows, refund: Refund, conclusion: Result, result: ProviderResult, now: datetime) -> None:
@@ -104,8 +122,12 @@ def write_move(
     now: datetime,
     *,
     legs: list[Leg],
+    amounts: Amounts | None = None,
 ) -> None:
-    """Write the new states of payment and transaction with their fact, audit record and postings."""
+    """Write the new states of payment and transaction with their fact, audit record and postings.
+
+    `amounts`: what is added to the transaction's amounts; None: what the fact says of the operation's own amount.
+    """
     transaction, payment = held.transaction, held.payment
     before: dict[str, Any] = {
         "status": transaction.status,
@@ -124,11 +146,13 @@ def write_move(
         payment.bank_reference = result.bank_reference[:60] or payment.bank_reference
     if move.payment is PaymentState.CAPTURED and payment.paid_at is None:
         payment.paid_at = now
-    _move_amounts(held, move)
+    _add(transaction, amounts or _amounts_of(held, move))
     transaction.status = move.transaction or _status_by_refunds(transaction)
     if ended and move is not TRY_AGAIN:
         transaction.failure_code = payment.failure_code or move.payment
         transaction.failure_reason = payment.failure_reason
+    elif move.payment is PaymentState.CAPTURED:  # perhaps after all: it had ended otherwise
+        payment.failure_code = payment.failure_reason = transaction.failure_code = transaction.failure_reason = ""
     transaction.version += 1
     transaction.updated_at = payment.updated_at = now
     rows.update(
@@ -179,23 +203,28 @@ def write_move(
         post(rows, fact_id=fact_id, fact_name=move.fact, transaction_id=transaction.pk, legs=legs, now=now)
 
 
-def _move_amounts(held: Held, move: Move) -> None:
-    """What was authorised, captured and refunded after this fact."""
-    transaction, amount = held.transaction, held.operation.amount_minor
+def _amounts_of(held: Held, move: Move) -> Amounts:
+    """What the fact adds to what was authorised, captured, refunded and reserved for refunds."""
+    amount = held.operation.amount_minor
     match move.fact:
         case "payment.authorized":
-            transaction.amount_authorized_minor += amount
+            return Amounts(authorized=amount)
         case "payment.captured" | "payment.captured_in_part":
-            transaction.amount_captured_minor += amount
-            if held.operation.kind == Kind.SALE:  # authorised and captured in one
-                transaction.amount_authorized_minor += amount
+            # A sale is authorised and captured in one.
+            return Amounts(authorized=amount if held.operation.kind == Kind.SALE else 0, captured=amount)
         case "refund.completed":
-            transaction.amount_refund_pending_minor -= amount
-            transaction.amount_refunded_minor += amount
+            return Amounts(refunded=amount, reserved=-amount)
         case "refund.failed":
-            transaction.amount_refund_pending_minor -= amount
+            return Amounts(reserved=-amount)
         case _:  # a conflicted refund keeps its reservation until a person has decided
-            pass
+            return Amounts()
+
+
+def _add(transaction: Transaction, amounts: Amounts) -> None:
+    transaction.amount_authorized_minor += amounts.authorized
+    transaction.amount_captured_minor += amounts.captured
+    transaction.amount_refunded_minor += amounts.refunded
+    transaction.amount_refund_pending_minor += amounts.reserved
 
 
 _WHY = {
@@ -234,15 +263,26 @@ def said(result: ProviderResult) -> dict[str, Any]:
     return said
 
 
-def open_review(rows: Rows, held: Held, kind: ReviewKind, summary: str, result: ProviderResult, now: datetime) -> None:
+def open_review(
+    rows: Rows,
+    held: Held,
+    kind: ReviewKind,
+    summary: str,
+    result: ProviderResult,
+    now: datetime,
+    *,
+    legs: Sequence[Leg] = (),
+) -> None:
+    """Ask a person, once per operation and kind. `legs`: the postings beside it, of which those on suspense wait for the answer."""
     said = result.amount
+    suspended = [leg for leg in legs if leg.account.kind is AccountKind.SUSPENSE]
     rows.insert_if_missing(
         ReviewItem,
         id=new_id("rev"),
         kind=kind,
         payment_id=held.payment.pk,
         operation_id=held.operation.pk,
-        summary=summary,
+        summary=summary[:255],
         details={
             "asked": str(held.operation.amount),
             "currency": held.operation.currency,
@@ -251,5 +291,21 @@ def open_review(rows: Rows, held: Held, kind: ReviewKind, summary: str, result: 
             "code": result.code,
             "providerReference": result.provider_reference,
         },
+        currency=suspended[0].account.currency if suspended else held.operation.currency,
+        suspense_minor=-sum(leg.minor for leg in suspended),
         opened_at=now,
+    )
+
+
+def answer_questions(operation: Operation, actor: Actor, now: datetime) -> None:
+    """Close what was asked about an operation whose outcome was open: it has ended. A round trip only for an old or troubled one."""
+    if now < operation.created_at + OVERDUE_AFTER:
+        return
+    waiting = ReviewItem.objects.filter(operation=operation, kind__in=ANSWERED_BY_THE_END, state=ReviewState.OPEN)
+    waiting.update(
+        state=ReviewState.CLOSED,
+        decision=Decision.ANSWERED,
+        resolved_at=now,
+        resolved_by=actor.name,
+        resolution="It is known what became of it.",
     )

@@ -22,15 +22,18 @@ def amounts_are_nested(asked: Asked) -> Found:
 
 @check
 def captured_is_what_operations_took(asked: Asked) -> Found:
-    """Captured is the sum of the sales and captures that succeeded; those that came too late are under review instead."""
+    """Captured is the sum of the sales and captures that succeeded, and of what people accepted of the others; what came too late
+    or otherwise than asked counts only as far as it was accepted."""
     return query(
         examined="operation WHERE kind IN ('SALE', 'CAPTURE') AND state = 'SUCCEEDED'",
         violations="""
             WITH took AS (
-                SELECT p.transaction_id, sum(o.amount_minor) AS minor
-                FROM operation o JOIN payment p ON p.id = o.payment_id
-                WHERE o.kind IN ('SALE', 'CAPTURE') AND o.state = 'SUCCEEDED'
-                    AND NOT EXISTS (SELECT FROM review_item i WHERE i.operation_id = o.id AND i.kind = 'LATE_SUCCESS')
+                SELECT p.transaction_id, sum(coalesce(i.minor, CASE o.state WHEN 'SUCCEEDED' THEN o.amount_minor ELSE 0 END)) AS minor
+                FROM operation o JOIN payment p ON p.id = o.payment_id LEFT JOIN (
+                    SELECT operation_id, sum(accepted_minor) AS minor FROM review_item
+                    WHERE kind IN ('LATE_SUCCESS', 'CONFLICT') GROUP BY operation_id
+                ) i ON i.operation_id = o.id
+                WHERE o.kind IN ('SALE', 'CAPTURE') AND (o.state = 'SUCCEEDED' OR i.minor > 0)
                 GROUP BY p.transaction_id
             )
             SELECT concat('transaction ', t.id, ': captured ', t.amount_captured_minor, ', its operations took ',
@@ -42,7 +45,7 @@ def captured_is_what_operations_took(asked: Asked) -> Found:
 
 @check
 def refunded_is_what_refunds_gave_back(asked: Asked) -> Found:
-    """Refunded is the sum of the refunds that succeeded."""
+    """Refunded is the sum of the refunds that succeeded; of one that was accepted as it moved, what moved."""
     return _sum_of_refunds("refunded", "amount_refunded_minor", ["SUCCEEDED"])
 
 
@@ -57,8 +60,10 @@ def _sum_of_refunds(word: str, column: str, states: list[str]) -> Found:
         examined="refund WHERE state = ANY(%(states)s)",
         violations=f"""
             WITH refunds AS (
-                SELECT transaction_id, sum(amount_minor) AS minor FROM refund WHERE state = ANY(%(states)s)
-                GROUP BY transaction_id
+                SELECT r.transaction_id, sum(coalesce(i.accepted_minor, r.amount_minor)) AS minor
+                FROM refund r LEFT JOIN operation o ON o.refund_id = r.id
+                LEFT JOIN review_item i ON i.operation_id = o.id AND i.accepted_minor > 0
+                WHERE r.state = ANY(%(states)s) GROUP BY r.transaction_id
             )
             SELECT concat('transaction ', t.id, ': {word} ', t.{column}, ', its refunds ', coalesce(refunds.minor, 0))
             FROM transaction t LEFT JOIN refunds ON refunds.transaction_id = t.id

@@ -84,7 +84,7 @@ def facts_are_booked(asked: Asked) -> Found:
                 SELECT e.fact_id, sum(p.amount_minor) AS minor
                 FROM journal_entry e JOIN posting p ON p.entry_id = e.id JOIN ledger_account a ON a.code = p.account_id
                 LEFT JOIN transaction t ON t.id = e.transaction_id LEFT JOIN account payer ON payer.id = t.from_account_id
-                WHERE a.kind IN ('provider_receivable', 'suspense')
+                WHERE a.kind IN ('provider_receivable', 'suspense', 'differences')
                     OR a.code IN (payer.ledger_account_id, payer.held_ledger_account_id)  -- what left the paying account
                 GROUP BY e.fact_id
             )
@@ -122,19 +122,14 @@ def merchants_are_owed_what_was_captured(asked: Asked) -> Found:
 
 @check
 def suspense_is_what_is_under_review(asked: Asked) -> Found:
-    """What lies in suspense at a provider account is the sum of the open review items about money that moved there."""
+    """What lies in suspense at a provider account is what its review items say waits there; a closed item leaves nothing."""
     return query(
-        examined="review_item WHERE resolved_at IS NULL",
+        examined="review_item WHERE suspense_minor <> 0",
         violations="""
-            WITH open_item AS (
-                SELECT p.provider_account_id, coalesce(i.details ->> 'providerCurrency', o.currency) AS currency,
-                       CASE WHEN o.kind = 'REFUND' THEN -1 ELSE 1 END
-                       * coalesce(replace(i.details ->> 'providerSaid', '.', '')::bigint, o.amount_minor) AS minor
-                FROM review_item i JOIN operation o ON o.id = i.operation_id JOIN payment p ON p.id = o.payment_id
-                WHERE i.resolved_at IS NULL AND i.kind IN ('CONFLICT', 'LATE_SUCCESS')
-                    AND o.kind IN ('SALE', 'CAPTURE', 'REFUND')
-            ), under_review AS (
-                SELECT provider_account_id, currency, sum(minor) AS minor FROM open_item GROUP BY provider_account_id, currency
+            WITH under_review AS (
+                SELECT p.provider_account_id, i.currency, sum(i.suspense_minor) AS minor
+                FROM review_item i JOIN payment p ON p.id = i.payment_id
+                WHERE i.suspense_minor <> 0 AND i.state <> 'CLOSED' GROUP BY p.provider_account_id, i.currency
             ), suspense AS (
                 SELECT a.provider_account_id, a.currency, -sum(p.amount_minor) AS minor
                 FROM ledger_account a JOIN posting p ON p.account_id = a.code

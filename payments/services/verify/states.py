@@ -10,15 +10,16 @@ _ENDED = sorted(TERMINAL_OPERATION)
 
 @check
 def status_agrees_with_the_payment(asked: Asked) -> Found:
-    """A transaction's status is that of its last payment, and of what was refunded of it. Transfers have checks of their own; on our
-    page the payer may choose again, or leave, while none of the payments is open."""
+    """A transaction's status is that of its payment that was captured, else of its last one, and of what was refunded of it. Transfers
+    have checks of their own; on our page the payer may choose again, or leave, while none of the payments is open."""
     return query(
         examined="transaction",
         violations="""
             SELECT concat('transaction ', t.id, ' is ', t.status, ', its payment ', coalesce(p.state, 'not there'), ', captured ',
                           t.amount_captured_minor, ', refunded ', t.amount_refunded_minor)
             FROM transaction t LEFT JOIN LATERAL (
-                SELECT state FROM payment WHERE transaction_id = t.id ORDER BY attempt DESC LIMIT 1
+                SELECT state FROM payment WHERE transaction_id = t.id
+                ORDER BY state = 'CAPTURED' DESC, attempt DESC LIMIT 1
             ) p ON true
             WHERE t.from_account_id IS NULL
                 AND NOT (t.hosted AND coalesce(p.state, 'DECLINED') = 'DECLINED' AND t.status IN ('PENDING', 'EXPIRED', 'CANCELLED'))
@@ -34,7 +35,7 @@ def status_agrees_with_the_payment(asked: Asked) -> Found:
 
 @check
 def payments_agree_with_their_operations(asked: Asked) -> Found:
-    """A payment's state follows from how its operations ended."""
+    """A payment's state follows from how its operations ended, or from what people decided."""
     return query(
         examined="payment",
         violations="""
@@ -50,12 +51,15 @@ def payments_agree_with_their_operations(asked: Asked) -> Found:
                        bool_or(kind IN ('SALE', 'AUTHORIZE') AND state = 'EXPIRED') AS expired,
                        bool_or(kind IN ('SALE', 'AUTHORIZE') AND NOT state = ANY(%(ended)s)) AS waiting
                 FROM operation WHERE payment_id = p.id
-            ) o ON true
+            ) o ON true LEFT JOIN LATERAL (
+                SELECT bool_or(accepted_minor > 0 OR decision = 'ACCEPT') AS accepted, bool_or(decision <> 'ACCEPT') AS refused
+                FROM review_item WHERE payment_id = p.id AND kind IN ('CONFLICT', 'LATE_SUCCESS') AND decision <> ''
+            ) d ON true
             WHERE NOT coalesce(CASE p.state
-                WHEN 'CREATED' THEN o.waiting WHEN 'PROCESSING' THEN o.waiting WHEN 'AUTHORIZED' THEN o.held AND NOT o.took_last AND NOT o.released
-                WHEN 'CAPTURED' THEN o.took_last OR o.took AND o.released
+                WHEN 'CREATED' THEN o.waiting WHEN 'PROCESSING' THEN o.waiting WHEN 'AUTHORIZED' THEN (o.held OR d.accepted) AND NOT o.took_last AND NOT o.released
+                WHEN 'CAPTURED' THEN o.took_last OR o.took AND (o.released OR d.refused) OR d.accepted
                 WHEN 'CANCELLED' THEN (o.released OR o.expired) AND NOT o.took WHEN 'CONFLICTED' THEN o.conflicted
-                WHEN 'DECLINED' THEN o.declined WHEN 'EXPIRED' THEN o.expired END, false)""",
+                WHEN 'DECLINED' THEN o.declined OR d.refused WHEN 'EXPIRED' THEN o.expired END, false)""",
         ended=_ENDED,
     )
 
@@ -96,18 +100,23 @@ def hosted_transactions_end(asked: Asked) -> Found:
 
 @check
 def refunds_agree_with_their_operations(asked: Asked) -> Found:
-    """A refund of a payment has one operation of the same amount, and ended as that did; one of a transfer has neither."""
+    """A refund of a payment has one operation of the same amount, and ended as that did, or as people decided of it; one of a transfer
+    has neither."""
     return query(
         examined="refund",
         violations="""
             SELECT concat('refund ', r.id, ' of ', r.amount_minor, ' is ', r.state, ', its operation ',
                           coalesce(o.state || ' of ' || o.amount_minor, 'not there'))
             FROM refund r JOIN transaction t ON t.id = r.transaction_id LEFT JOIN operation o ON o.refund_id = r.id
+            LEFT JOIN LATERAL (
+                SELECT max(CASE decision WHEN 'ACCEPT' THEN 'SUCCEEDED' ELSE 'FAILED' END) AS state
+                FROM review_item WHERE operation_id = o.id AND kind IN ('CONFLICT', 'LATE_SUCCESS') AND state = 'CLOSED'
+            ) d ON true
             WHERE (t.from_account_id IS NULL) <> (r.payment_id IS NOT NULL)
                 OR r.payment_id IS NULL AND (o.id IS NOT NULL OR r.state <> 'SUCCEEDED')
                 OR r.payment_id IS NOT NULL AND (o.id IS NULL OR (o.kind, o.amount_minor, o.currency) <> ('REFUND', r.amount_minor, r.currency)
-                OR r.state <> CASE o.state WHEN 'SUCCEEDED' THEN 'SUCCEEDED' WHEN 'CONFLICTED' THEN 'CONFLICTED'
-                                           WHEN 'DECLINED' THEN 'FAILED' WHEN 'EXPIRED' THEN 'FAILED' ELSE 'PENDING' END)""",
+                OR r.state <> coalesce(d.state, CASE o.state WHEN 'SUCCEEDED' THEN 'SUCCEEDED' WHEN 'CONFLICTED' THEN 'CONFLICTED'
+                                           WHEN 'DECLINED' THEN 'FAILED' WHEN 'EXPIRED' THEN 'FAILED' ELSE 'PENDING' END))""",
     )
 
 
@@ -132,5 +141,21 @@ def ended_operations_are_not_due(asked: Asked) -> Found:
             SELECT concat('operation ', id, ' is ', state, ', due at ', coalesce(due_at::text, 'no time'), ', ended at ',
                           coalesce(ended_at::text, 'no time'))
             FROM operation WHERE state = ANY(%(ended)s) AND (due_at IS NOT NULL OR ended_at IS NULL)""",
+        ended=_ENDED,
+    )
+
+
+@check
+def questions_are_closed_by_two(asked: Asked) -> Found:
+    """Every closed question has an approved proposal about it, by another person than the one who asked, or has been answered."""
+    return query(
+        examined="review_item WHERE state = 'CLOSED'",
+        violations="""
+            SELECT concat('review item ', i.id, ' was closed as ', i.decision, ', proposal ', coalesce(p.kind || ' ' || p.state, 'none'))
+            FROM review_item i LEFT JOIN proposal p ON p.id = i.proposal_id LEFT JOIN operation o ON o.id = i.operation_id
+            WHERE i.state = 'CLOSED' AND CASE i.decision
+                WHEN 'ANSWERED' THEN i.proposal_id IS NOT NULL OR NOT coalesce(o.state, 'SUCCEEDED') = ANY(%(ended)s)
+                ELSE (p.state, p.subject_id, p.kind) IS DISTINCT FROM ('EXECUTED', i.id, 'review.' || lower(i.decision))
+                    OR p.decided_by_id = p.proposed_by_id END""",
         ended=_ENDED,
     )

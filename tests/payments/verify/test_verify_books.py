@@ -21,7 +21,7 @@ from common.models import Fact
 from common.money import Money
 from merchants.models import ProviderAccount
 from notifications.models import WebhookEndpoint
-from payments.models import Account, Operation, Transaction
+from payments.models import Account, Operation, ReviewItem, Transaction
 from payments.providers.base import Outcome
 from payments.services.captures import capture_request, void_request
 from payments.services.pages import page_end
@@ -30,7 +30,7 @@ from payments.services.refund_batches import refund_batch_prepare, refund_batch_
 from payments.services.refund_files import Wanted
 from payments.services.refunds import refund_request
 from payments.services.transfer_batch import transfer_batch_run
-from payments.states import TransactionStatus
+from payments.states import Decision, TransactionStatus
 from tests.factories import (
     NOW,
     ProviderAccountFactory,
@@ -43,6 +43,7 @@ from tests.factories import (
     sale_of,
     settle,
 )
+from tests.payments.deciding import decided
 from tests.payments.verify.books import SOON, proven_elsewhere, wrong
 from tests.reconciliation.given import imported, listed, reconciled
 
@@ -103,6 +104,10 @@ def day() -> Day:
         follow_up(transaction, Outcome.SUCCEEDED)
     void_request(transaction_id=held[5].pk, actor=ACTOR, now=NOW)
     follow_up(held[5], Outcome.SUCCEEDED)
+    for decision, minor in ((Decision.ACCEPT, 9_000), (Decision.WRITE_OFF, 12_000)):
+        questioned = new_transaction(banks).transaction
+        settle(sale_of(questioned), amount=Money(minor, "MYR"))
+        decided(ReviewItem.objects.get(payment__transaction=questioned), decision)
     imported(banks, [listed(sale_of(paid), provider_reference="F1")])
     reconciled(banks)
     paid.refresh_from_db()
@@ -174,7 +179,7 @@ def test_a_business_like_day_is_right(day: Day) -> None:
 
     examined = {check.name: found.examined for check, found in verify(SOON) if not proven_elsewhere(check)}
     assert [name for name, count in examined.items() if count == 0] == ["published_facts_have_their_deliveries"]
-    assert examined["journal_entries_balance"] == 24
+    assert examined["journal_entries_balance"] == 28
 
 
 def test_an_empty_installation_is_right() -> None:
@@ -205,7 +210,7 @@ def plant(*statements: str, drop: tuple[str, str] | None = None) -> Callable[[Da
         }
         tables = (
             "transaction", "payment", "operation", "refund", "journal_entry", "posting", "audit_record", "statement_line",
-            "reconciliation_match", "account", "refund_batch", "refund_batch_item", "proposal",
+            "reconciliation_match", "account", "refund_batch", "refund_batch_item", "proposal", "review_item",
         )  # fmt: skip
         with rules_lifted(*tables), connection.cursor() as cursor:
             if drop:
@@ -252,7 +257,7 @@ VIOLATIONS: dict[str, tuple[Callable[[Day], None], set[str]]] = {
     ),
     "suspense_is_what_is_under_review": (
         plant(
-            "UPDATE review_item SET resolved_at = now() WHERE payment_id = (SELECT id FROM payment WHERE transaction_id = '{conflicted}')"
+            "UPDATE review_item SET suspense_minor = suspense_minor - 1 WHERE payment_id = (SELECT id FROM payment WHERE transaction_id = '{conflicted}')"
         ),
         set(),
     ),
@@ -293,6 +298,10 @@ VIOLATIONS: dict[str, tuple[Callable[[Day], None], set[str]]] = {
     "hosted_transactions_end": (
         plant("UPDATE transaction SET status = 'PENDING', expires_at = '2026-03-02 03:00Z' WHERE hosted AND status = 'CANCELLED'"),
         {"the_recorded_status_is_the_present_one"},
+    ),
+    "questions_are_closed_by_two": (
+        plant("UPDATE review_item SET decision = 'STANDS' WHERE decision = 'WRITE_OFF'"),
+        set(),
     ),
     "open_operations_are_due": (
         plant("UPDATE operation SET due_at = NULL WHERE state = 'PENDING'", drop=("operation", "operation_open_is_due")),
