@@ -66,4 +66,4 @@ def test_without_the_permission_nothing_happens(account: ProviderAccount, sign_i
 
     operation.refresh_from_db()
     assert operation.look_ups == 0
-    assert AuditRecord.objects.filter(action="console.refused").count() == 4
+    assert AuditRecord.objects.filter(action="console.refused").count() == 3

@@ -20,7 +20,16 @@ from payments.services.captures import capture_request
 from payments.services.refunds import refund_request
 from payments.services.reviews import review_propose
 from payments.states import Decision
-from tests.factories import NOW, ProviderAccountFactory, captured_transaction, new_transaction, sale_of, settle
+from tests.factories import (
+    NOW,
+    ProviderAccountFactory,
+    attempt,
+    captured_transaction,
+    new_hosted,
+    new_transaction,
+    sale_of,
+    settle,
+)
 from tests.payments.deciding import decided, person
 from tests.payments.verify.books import wrong
 
@@ -265,20 +274,17 @@ def test_late_money_goes_back():
 
 
 def test_an_order_paid_otherwise_is_not_paid_twice():
-    payment = late().payments.get()
-    with database.atomic():
-        with connection.cursor() as cursor:  # a second attempt that was paid
-            cursor.execute("CREATE TEMP TABLE another AS SELECT * FROM payment WHERE id = %s", [payment.pk])
-            cursor.execute(
-                "UPDATE another SET id = 'pay_2', attempt = 2, payment_trans_id = 'EPG2', state = 'PROCESSING'"
-            )
-            cursor.execute("INSERT INTO payment SELECT * FROM another")
+    transaction = new_hosted(ProviderAccountFactory())
+    first = attempt(transaction)
+    settle(first, Outcome.DECLINED)
+    settle(attempt(transaction))
+    settle(first)
 
-        with pytest.raises(InvalidState, match="another payment"):
-            decided(ReviewItem.objects.get(), Decision.ACCEPT)
+    with pytest.raises(InvalidState, match="another payment"):
+        decided(ReviewItem.objects.get(), Decision.ACCEPT)
 
-        assert (ReviewItem.objects.get().state, Proposal.objects.count()) == ("OPEN", 0)
-        database.set_rollback(True)
+    assert (ReviewItem.objects.get().state, Proposal.objects.count()) == ("OPEN", 0)
+    assert decided(ReviewItem.objects.get(), Decision.RETURN).state == "RETURNING"
 
 
 def held_hold(minor: int | None = None) -> Transaction:
