@@ -46,3 +46,4 @@ SANDBOX_URL = env.str("SANDBOX_URL", default="").rstrip("/")
 DEBUG = env.bool("DEBUG", default=False)
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 AUDIT_ANCHOR_FILE = env.str("AUDIT_ANCHOR_FILE", default="")
+WRITE_OFF_LIMIT = env.int("WRITE_OFF_LIMIT", default=500)  # in whole units of a break's currency

@@ -7,7 +7,7 @@ class ReconciliationConfig(AppConfig):
 
     def ready(self) -> None:
         from common.approvals import register
-        from reconciliation.services import closing
+        from reconciliation.services import closing, resolutions
 
-        for act in closing.ACTS:
+        for act in (*closing.ACTS, *resolutions.ACTS):
             register(act)

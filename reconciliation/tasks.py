@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from celery import shared_task
 from django.utils import timezone
 
+from common.changes import Actor
 from reconciliation.services.nightly import close_recent_days, reconcile_yesterday
+from reconciliation.services.reconcile import reconcile_day
 
 
 @shared_task(name="reconciliation.nightly")
@@ -18,3 +21,14 @@ def nightly(**_later: Any) -> None:
 @shared_task(name="reconciliation.close_clean_days")
 def close_clean(**_later: Any) -> None:
     close_recent_days(now=timezone.now())
+
+
+@shared_task(name="reconciliation.compare")
+def compare(*, provider: str, live: str, day: str, **_later: Any) -> None:
+    reconcile_day(
+        provider=provider,
+        live=live == "True",
+        day=date.fromisoformat(day),
+        actor=Actor("system:compare"),
+        now=timezone.now(),
+    )

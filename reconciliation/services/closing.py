@@ -38,7 +38,6 @@ PINNED = (
     "our_minor",
     "their_minor",
     "resolved_at",
-    "day",
 )
 
 
