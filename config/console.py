@@ -96,6 +96,7 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Breaks", "difference", "reconciliation.break"),
                     _item("Closings", "event_available", "reconciliation.dayclose"),
+                    _item("Fee differences", "request_quote", "reconciliation.feeclaim"),
                     _item("Runs", "fact_check", "reconciliation.reconciliationrun"),
                     _item("Matches", "join", "reconciliation.match"),
                     _item("Statements", "description", "reconciliation.statement"),

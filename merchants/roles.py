@@ -24,6 +24,7 @@ ACTS = {  # permission -> (model it belongs to, what it allows)
     "reconciliation.propose_break": ("break", "Can propose how a break ends"),
     "reconciliation.approve_break": ("break", "Can approve how a break ends"),
     "reconciliation.write_off_any_break": ("break", "Can propose write-offs above the limit"),
+    "reconciliation.claim_fees": ("feeclaim", "Can claim overcharged fees from a provider"),
     "reconciliation.close_day": (
         "dayclose",
         "Can close a day, and propose to close it with a difference or open it again",
@@ -79,6 +80,7 @@ _FINANCE = (
     "reconciliation.propose_break",
     "reconciliation.close_day",
     "payments.propose_review_decision",
+    "reconciliation.claim_fees",
 )
 _FINANCE_LEAD = (
     *_FINANCE,

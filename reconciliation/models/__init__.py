@@ -1,5 +1,6 @@
 from reconciliation.models.bank import BankLine, Remittance
 from reconciliation.models.day import CloseState, DayClose
+from reconciliation.models.fee_claim import FeeClaim, FeeClaimLine, FeeClaimRefund
 from reconciliation.models.matching import (
     BankMatch,
     Break,
@@ -30,6 +31,9 @@ __all__ = [
     "CloseState",
     "Comparison",
     "DayClose",
+    "FeeClaim",
+    "FeeClaimLine",
+    "FeeClaimRefund",
     "LineType",
     "Match",
     "MatchGroup",

@@ -29,6 +29,9 @@ from reconciliation.models import (
     Break,
     BreakComment,
     DayClose,
+    FeeClaim,
+    FeeClaimLine,
+    FeeClaimRefund,
     Match,
     MatchGroup,
     ReconciliationRun,
@@ -261,6 +264,27 @@ def _settled(account: ProviderAccount) -> None:
     assert Settlement.objects.count() == 2
 
 
+def _claimed(statement: Statement, found: Break) -> None:
+    """A claim to the provider, and a line by which it gave something back."""
+    claim = FeeClaim.objects.create(
+        id=new_id("fcl"),
+        provider="fpx",
+        live=False,
+        currency="MYR",
+        first_day=statement.day,
+        last_day=statement.day,
+        line_count=1,
+        claimed_minor=50,
+        reason="Contract",
+        created_by="operator:aisha",
+        created_at=NOW,
+    )
+    FeeClaimLine.objects.create(line=found.line, claim=claim, break_item=found, agreed_minor=100, charged_minor=150)
+    FeeClaimRefund.objects.create(
+        line=found.line, claim=claim, amount_minor=10, reason="x", created_by="operator:aisha", created_at=NOW
+    )
+
+
 def _three_sides(account: ProviderAccount, statement: Statement, run: ReconciliationRun) -> None:
     """A remittance that the bank paid, and a break that somebody commented on and proposed to write off."""
     remittance = Remittance.objects.create(
@@ -306,6 +330,7 @@ def _three_sides(account: ProviderAccount, statement: Statement, run: Reconcilia
         actor="system:nightly",
         at=NOW,
     )
+    _claimed(statement, Break.objects.get(run=run))
     person, _ = User.objects.get_or_create(username="demo_clerk")
     found = Break.objects.get(run=run)
     BreakComment.objects.create(break_item=found, author=person, text="Asked the provider.", at=NOW)

@@ -34,3 +34,20 @@ def matches_agree(asked: Asked) -> Found:
             WHERE m.group_id IS NULL AND (l.provider_account_id, l.currency, abs(l.amount_minor), l.type = 'REFUND')
                 IS DISTINCT FROM (p.provider_account_id, o.currency, o.amount_minor, o.kind = 'REFUND')""",
     )
+
+
+@check
+def fee_claims_are_their_lines(asked: Asked) -> Found:
+    """A claim to a provider is the sum of its lines' overcharges, and no more of it was given back than was claimed."""
+    return query(
+        examined="fee_claim",
+        violations="""
+            SELECT concat('fee claim ', c.id, ' claims ', c.claimed_minor, ' in ', c.line_count, ' lines, its lines come to ',
+                          l.minor, ' in ', l.count, ', given back is ', r.minor)
+            FROM fee_claim c CROSS JOIN LATERAL (
+                SELECT count(*) AS count, coalesce(sum(charged_minor - agreed_minor), 0) AS minor FROM fee_claim_line WHERE claim_id = c.id
+            ) l CROSS JOIN LATERAL (
+                SELECT coalesce(sum(amount_minor), 0) AS minor FROM fee_claim_refund WHERE claim_id = c.id
+            ) r
+            WHERE (c.claimed_minor, c.line_count) <> (l.minor, l.count) OR r.minor > c.claimed_minor""",
+    )

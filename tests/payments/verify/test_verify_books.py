@@ -31,6 +31,7 @@ from payments.services.refund_files import Wanted
 from payments.services.refunds import refund_request
 from payments.services.transfer_batch import transfer_batch_run
 from payments.states import Decision, TransactionStatus
+from reconciliation.services.fee_claims import fee_claim_create
 from tests.factories import (
     NOW,
     ProviderAccountFactory,
@@ -45,7 +46,7 @@ from tests.factories import (
 )
 from tests.payments.deciding import decided
 from tests.payments.verify.books import SOON, proven_elsewhere, wrong
-from tests.reconciliation.given import imported, listed, reconciled
+from tests.reconciliation.given import DAY, imported, listed, reconciled
 
 pytestmark = pytest.mark.django_db
 ACTOR = Actor("merchant:test")
@@ -76,7 +77,11 @@ def day() -> Day:
         captured_transaction(banks),
         new_transaction(banks).transaction,
     )
-    batch_of(live, captured_transaction(live))
+    dear = captured_transaction(live)
+    batch_of(live, dear)
+    imported(live, [listed(sale_of(dear), fee=80)])
+    reconciled(live)
+    fee_claim_create(provider="fpx", live=True, currency="MYR", first=DAY, last=DAY, reason="r", actor=ACTOR, now=NOW)
     refund(refunded, 2_500, Outcome.SUCCEEDED)
     refund(refunded, 7_500, Outcome.SUCCEEDED)
     partly = captured_transaction(banks, amount=Money(33_333, "MYR"))
@@ -211,6 +216,7 @@ def plant(*statements: str, drop: tuple[str, str] | None = None) -> Callable[[Da
         tables = (
             "transaction", "payment", "operation", "refund", "journal_entry", "posting", "audit_record", "statement_line",
             "reconciliation_match", "account", "refund_batch", "refund_batch_item", "proposal", "review_item",
+            "fee_claim_line",
         )  # fmt: skip
         with rules_lifted(*tables), connection.cursor() as cursor:
             if drop:
@@ -371,6 +377,10 @@ VIOLATIONS: dict[str, tuple[Callable[[Day], None], set[str]]] = {
         plant("UPDATE refund_batch_item SET amount_minor = 101"),
         set(),
     ),
+    "fee_claims_are_their_lines": (
+        plant("UPDATE fee_claim_line SET charged_minor = charged_minor + 1"),
+        set(),
+    ),
     "history_is_protected": (lambda day: switch_off("posting", "posting_append_only"), set()),
     "published_facts_have_their_deliveries": (lambda day: unheard(day), set()),
     "statements_have_their_lines": (
@@ -378,7 +388,7 @@ VIOLATIONS: dict[str, tuple[Callable[[Day], None], set[str]]] = {
         set(),
     ),
     "matches_agree": (
-        plant("UPDATE statement_line SET amount_minor = 9999, net_minor = 9949"),
+        plant("UPDATE statement_line SET amount_minor = 9999, net_minor = 9949 WHERE fee_minor = 50"),
         set(),
     ),
 }  # fmt: skip
