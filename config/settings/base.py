@@ -151,7 +151,7 @@ DJANGO_STRUCTLOG_CELERY_ENABLED = True  # a task logs the request id of the requ
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "merchants.api.schema.MerchantSchema",
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
 }
@@ -161,15 +161,34 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "POSTPROCESSING_HOOKS": [
+        "config.openapi.add_webhooks",
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "merchants.api.schema.complete_document",
+    ],
     "SCHEMA_PATH_PREFIX": r"/api/v1",
     "ENUM_NAME_OVERRIDES": {
         "TransactionStatusEnum": "payments.states.TransactionStatus",
         "PaymentStatusEnum": "payments.states.PaymentState",
         "RefundStatusEnum": "payments.states.RefundState",
+        "AccountStatusEnum": "payments.states.AccountStatus",
         "ApiKeyStatusEnum": ["ACTIVE", "EXPIRED", "REVOKED"],
     },
+    "TAGS": [
+        {"name": "transactions", "description": "Take payments, capture and cancel, give money back, move money."},
+        {"name": "refunds", "description": "What became of a refund."},
+        {"name": "accounts", "description": "Money that you keep with us."},
+        {"name": "payment-types", "description": "What you can use now."},
+        {"name": "banks", "description": "Where a payer can pay from."},
+        {"name": "webhook-endpoints", "description": "Where we tell you what became of your transactions."},
+        {"name": "webhook-deliveries", "description": "What was sent there, and sending it again."},
+        {"name": "api-keys", "description": "Make, rotate and revoke your keys."},
+        {"name": "auth", "description": "Sign in for an access token instead of using a key."},
+        {"name": "events", "description": "What we post to your endpoints."},
+    ],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
 }
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]

@@ -18,7 +18,7 @@ from merchants.api.base import MerchantRequest, MerchantView, answer
 from merchants.api.fields import Fields
 from merchants.api.pagination import read_page
 from merchants.api.rendering import instant
-from merchants.api.schema import PAGING, page_of
+from merchants.api.schema import PAGING, Shape, page_of, text
 from merchants.models import ApiKey
 from merchants.scopes import Scope
 from merchants.selectors import api_key_of, api_keys_of
@@ -44,12 +44,20 @@ class ApiKeyWithSecret(ApiKeyOut):
 
 
 class ApiKeyIn(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=80)
+    name = text(80)
     scopes = serializers.ListField(
-        child=serializers.ChoiceField([scope.value for scope in Scope]), help_text="None that your own key lacks."
+        child=serializers.ChoiceField([scope.value for scope in Scope]),
+        min_length=1,
+        help_text="None that your own key lacks.",
     )
-    allowedNetworks = serializers.ListField(child=serializers.CharField(), required=False)
-    expiresInDays = serializers.IntegerField(min_value=1, max_value=366, required=False, help_text="Default: 90.")
+    allowedNetworks = Shape(
+        {"type": ["array", "null"], "items": {"type": "string", "format": "ip-network"}},
+        required=False,
+        help_text="Addresses or CIDR blocks; empty: from everywhere.",
+    )
+    expiresInDays = Shape({"type": ["integer", "null"], "minimum": 1, "maximum": 366, "default": 90}, required=False)
+
+    example = {"name": "second server", "scopes": ["transaction:read"], "allowedNetworks": ["203.0.113.0/24"]}
 
 
 class ApiKeyView(MerchantView):
@@ -102,8 +110,10 @@ class ApiKeyRotation(ApiKeyView):
         request=inline_serializer(
             "ApiKeyRotationIn",
             {
-                "overlapDays": serializers.IntegerField(
-                    min_value=0, max_value=30, required=False, help_text="How long the old key still works. Default: 7."
+                "overlapDays": Shape(
+                    {"type": ["integer", "null"], "minimum": 0, "maximum": 30, "default": 7},
+                    required=False,
+                    help_text="How long the old key still works.",
                 )
             },
         ),

@@ -82,6 +82,9 @@ class MerchantView(APIView):
     required_scopes: ClassVar[Mapping[str, Scope]] = {}
     idempotent: ClassVar[bool] = False
     body_optional: ClassVar[bool] = False  # an empty body reads as {}
+    more_errors: ClassVar[
+        Mapping[str, tuple[str, ...]]
+    ] = {}  # for the document: statuses that its method has besides the usual
     has_body: ClassVar[bool] = True  # whether POST carries JSON; the fingerprint of an idempotency key needs to know
 
     http_method_names = ["get", "post", "put", "patch", "delete", "head"]
@@ -188,8 +191,8 @@ def _check_address(query: QueryDict, path: Mapping[str, str]) -> None:
     for name, values in query.lists():
         if len(values) > 1:
             errors[name[:60]] = ["Give it once."]
-        elif not (name + values[0]).isprintable():
-            errors[name[:60]] = ["Send printable text."]
+        elif not (name.isprintable() and values[0].isascii() and values[0].isprintable()):
+            errors[name[:60]] = ["Send printable ASCII text."]
     if errors:
         raise InvalidRequest(f"Not right: {', '.join(sorted(errors))}.", fields=errors)
 

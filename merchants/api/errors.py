@@ -66,8 +66,9 @@ def error_response(exc: Exception, *, request_id: str) -> HttpResponse:
     response = HttpResponse(reply.body, status=reply.status, content_type="application/json")
     if error.status == http.HTTP_401_UNAUTHORIZED:
         response["WWW-Authenticate"] = CHALLENGE
-    if error.code in _RETRY_AFTER_SECONDS:
-        response["Retry-After"] = str(_RETRY_AFTER_SECONDS[error.code])
+    wait = error.details.get("retryAfterSeconds") or _RETRY_AFTER_SECONDS.get(error.code)
+    if wait:
+        response["Retry-After"] = str(wait)
     return response
 
 

@@ -15,7 +15,7 @@ from common.money import InvalidAmount, Money, UnknownCurrency
 from merchants.api.parsing import NumberLiteral
 
 REFERENCE = re.compile(r"[A-Za-z0-9._:/#-]{1,100}")
-_WHOLE = re.compile(r"0|[1-9][0-9]{0,8}")
+_WHOLE = re.compile(r"(0|[1-9][0-9]{0,8})(\.0{1,9})?")  # 5.0 is a whole number, says JSON Schema
 MAX_METADATA_BYTES = 8 * 1024
 
 
@@ -79,10 +79,11 @@ class Fields:
         value = self.take(name)
         if value is None:
             return default
-        if not isinstance(value, NumberLiteral) or not _WHOLE.fullmatch(value) or not least <= int(value) <= most:
+        found = _WHOLE.fullmatch(value) if isinstance(value, NumberLiteral) else None
+        if found is None or not least <= int(found[1]) <= most:
             self.refuse(name, f"Send a whole number from {least} to {most}.")
             return default
-        return int(value)
+        return int(found[1])
 
     def flag(self, name: str) -> bool | None:
         """None if absent."""

@@ -15,6 +15,7 @@ from merchants.api.addresses import client_address
 from merchants.api.base import MerchantRequest, MerchantView, answer
 from merchants.api.errors import request_id_of
 from merchants.api.fields import Fields
+from merchants.api.schema import TYPED, text
 from merchants.api.throttling import limit
 from merchants.services.sessions import Tokens, session_end, session_refresh, sign_in
 from merchants.tokens import LIFETIME
@@ -31,7 +32,7 @@ TokensOut = inline_serializer(
         "scope": serializers.CharField(help_text="Separated by spaces."),
     },
 )
-RefreshTokenIn = inline_serializer("RefreshTokenIn", {"refresh_token": serializers.CharField()})
+RefreshTokenIn = inline_serializer("RefreshTokenIn", {"refresh_token": text(200)})
 
 
 class OpenView(MerchantView):
@@ -50,7 +51,7 @@ class Login(OpenView):
         operation_id="login",
         auth=[],
         request=inline_serializer(
-            "LoginIn", {"username": serializers.CharField(), "password": serializers.CharField()}
+            "LoginIn", {"username": text(80), "password": text(_LONGEST_PASSWORD, pattern=TYPED)}
         ),
         responses={200: TokensOut},
     )

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from django.http import QueryDict
-from django.utils.dateparse import parse_datetime
 
 from common.errors import InvalidRequest
 from merchants.api.fields import Fields
+from merchants.api.instants import EXPECTED, read_instant
 from notifications.channels.webhook.target import MAX_URL
 from notifications.models import DeliveryState
 from notifications.selectors import DeliveryFilter
@@ -70,12 +70,12 @@ def read_filter(query: QueryDict) -> DeliveryFilter:
             continue
         if name not in _FILTERS:
             errors[name[:60]] = [f"There is no such filter. Known: {', '.join(_FILTERS)}."]
+        elif not text.strip():
+            errors[name] = ["Send a value, or leave it out."]
         elif name == "state" and text not in DeliveryState.values:
             errors[name] = [f"Choose one of {', '.join(DeliveryState.values)}."]
         elif name in ("createdFrom", "createdTo"):
             values[_FILTERS[name]] = _moment(name, text, errors)
-        elif "\0" in text:
-            errors[name] = ["This has a character that is not allowed."]
         else:
             values[_FILTERS[name]] = text
     if errors:
@@ -85,10 +85,7 @@ def read_filter(query: QueryDict) -> DeliveryFilter:
 
 def _moment(name: str, text: str, errors: dict[str, list[str]]) -> datetime | None:
     try:
-        moment = parse_datetime(text)
+        return read_instant(text)
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        errors[name] = ["Send a time with its offset, such as 2026-03-02T04:00:00Z."]
+        errors[name] = [EXPECTED]
         return None
-    return moment

@@ -8,26 +8,29 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from common.events import EVENT_TYPES
+from merchants.api.schema import PAGING as PAGING
+from merchants.api.schema import Shape, optional_text, query_text, text
+from merchants.api.schema import page_of as page_of
 from notifications.models import DeliveryState, DisabledReason
 
-_TYPES = ", ".join(EVENT_TYPES)
+_CHOICE = {"type": ["array", "null"], "items": {"type": "string", "enum": list(EVENT_TYPES)}}
 
 
 class EndpointChanges(serializers.Serializer[Any]):
-    url = serializers.CharField(required=False, max_length=2000, help_text="https, port 443, a public host.")
-    description = serializers.CharField(required=False, max_length=255)
-    eventTypes = serializers.ListField(
-        required=False, child=serializers.CharField(), help_text=f"Empty means all. Known: {_TYPES}."
-    )
-    active = serializers.BooleanField(required=False)
+    url = text(2000, required=False, help_text="https, port 443, a public host.")
+    description = optional_text(255)
+    eventTypes = Shape(_CHOICE, required=False, help_text="Empty means all.")
+    active = Shape({"type": ["boolean", "null"]}, required=False)
+
+    example = {"eventTypes": ["transaction.completed"], "active": True}
 
 
 class NewEndpoint(serializers.Serializer[Any]):
-    url = serializers.CharField(max_length=2000, help_text="https, port 443, a public host.")
-    description = serializers.CharField(required=False, max_length=255)
-    eventTypes = serializers.ListField(
-        required=False, child=serializers.CharField(), help_text=f"Empty or absent means all. Known: {_TYPES}."
-    )
+    url = text(2000, help_text="https, port 443, a public host.")
+    description = optional_text(255)
+    eventTypes = Shape(_CHOICE, required=False, help_text="Empty or absent means all.")
+
+    example = {"url": "https://shop.example/hooks", "eventTypes": ["transaction.completed", "refund.completed"]}
 
 
 class Endpoint(serializers.Serializer[Any]):
@@ -75,26 +78,12 @@ class DeliveryDetail(Delivery):
     attempts = Attempt(many=True)
 
 
-class EndpointPage(serializers.Serializer[Any]):
-    data = Endpoint(many=True)  # type: ignore[assignment]  # a field named like the attribute
-    nextCursor = serializers.CharField(allow_null=True)
-
-
-class DeliveryPage(serializers.Serializer[Any]):
-    data = Delivery(many=True)  # type: ignore[assignment]  # as above
-    nextCursor = serializers.CharField(allow_null=True)
-
-
-PAGING = [
-    OpenApiParameter("limit", {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}),
-    OpenApiParameter("cursor", {"type": "string"}, description="nextCursor of the page before."),
-]
 _TIME = {"type": "string", "format": "date-time"}
 DELIVERY_FILTERS = [
-    OpenApiParameter("endpoint", {"type": "string"}),
-    OpenApiParameter("eventType", {"type": "string"}),
+    query_text("endpoint"),
+    query_text("eventType"),
     OpenApiParameter("state", {"type": "string", "enum": list(DeliveryState.values)}),
-    OpenApiParameter("transactionId", {"type": "string"}),
+    query_text("transactionId"),
     OpenApiParameter("createdFrom", _TIME),
     OpenApiParameter("createdTo", _TIME, description="The moment after the last."),
 ]

@@ -44,9 +44,12 @@ class WebhookView(MerchantView):
 
 class Endpoints(WebhookView):
     has_body = True
+    more_errors = {"POST": ("422",)}
 
     @extend_schema(
-        operation_id="webhook_endpoints_list", parameters=schemas.PAGING, responses={200: schemas.EndpointPage}
+        operation_id="listWebhookEndpoints",
+        parameters=schemas.PAGING,
+        responses={200: schemas.page_of(schemas.Endpoint)},
     )
     def get(self, request: MerchantRequest) -> HttpResponse:
         page = read_page(request.query_params)
@@ -54,7 +57,7 @@ class Endpoints(WebhookView):
         return answer(page.answer(rows, [endpoint_output(endpoint) for endpoint in rows[: page.limit]]))
 
     @extend_schema(
-        operation_id="webhook_endpoints_create",
+        operation_id="createWebhookEndpoint",
         request=schemas.NewEndpoint,
         responses={201: schemas.EndpointWithSecret},
     )
@@ -73,12 +76,12 @@ class Endpoints(WebhookView):
 
 
 class Endpoint(WebhookView):
-    @extend_schema(operation_id="webhook_endpoints_get", responses={200: schemas.Endpoint})
+    @extend_schema(operation_id="getWebhookEndpoint", responses={200: schemas.Endpoint})
     def get(self, request: MerchantRequest, endpoint_id: str) -> HttpResponse:
         return answer(endpoint_output(self.endpoint(request, endpoint_id)))
 
     @extend_schema(
-        operation_id="webhook_endpoints_update",
+        operation_id="updateWebhookEndpoint",
         request=schemas.EndpointChanges,
         responses={200: schemas.Endpoint},
     )
@@ -95,7 +98,7 @@ class Endpoint(WebhookView):
         )
         return answer(endpoint_output(endpoint))
 
-    @extend_schema(operation_id="webhook_endpoints_deactivate", responses={204: None})
+    @extend_schema(operation_id="deactivateWebhookEndpoint", responses={204: None})
     def delete(self, request: MerchantRequest, endpoint_id: str) -> HttpResponse:
         """Deactivates it. Its deliveries stay readable, and it can be activated again."""
         endpoint_disable(
@@ -108,9 +111,7 @@ class Endpoint(WebhookView):
 
 
 class EndpointSecret(WebhookView):
-    @extend_schema(
-        operation_id="webhook_endpoints_rotate_secret", request=None, responses={200: schemas.EndpointWithSecret}
-    )
+    @extend_schema(operation_id="rotateWebhookSecret", request=None, responses={200: schemas.EndpointWithSecret})
     def post(self, request: MerchantRequest, endpoint_id: str) -> HttpResponse:
         endpoint, secret = endpoint_rotate_secret(
             endpoint_id=self.endpoint(request, endpoint_id).pk, actor=request.actor, now=now()
@@ -119,7 +120,7 @@ class EndpointSecret(WebhookView):
 
 
 class EndpointTest(WebhookView):
-    @extend_schema(operation_id="webhook_endpoints_test", request=None, responses={202: schemas.Delivery})
+    @extend_schema(operation_id="testWebhookEndpoint", request=None, responses={202: schemas.Delivery})
     def post(self, request: MerchantRequest, endpoint_id: str) -> HttpResponse:
         """Sends a `webhook.test` event. What came of it shows in the delivery."""
         delivery = endpoint_test(endpoint_id=self.endpoint(request, endpoint_id).pk, actor=request.actor, now=now())
@@ -128,9 +129,9 @@ class EndpointTest(WebhookView):
 
 class Deliveries(WebhookView):
     @extend_schema(
-        operation_id="webhook_deliveries_list",
+        operation_id="listWebhookDeliveries",
         parameters=[*schemas.DELIVERY_FILTERS, *schemas.PAGING],
-        responses={200: schemas.DeliveryPage},
+        responses={200: schemas.page_of(schemas.Delivery)},
     )
     def get(self, request: MerchantRequest) -> HttpResponse:
         page = read_page(request.query_params)
@@ -140,13 +141,13 @@ class Deliveries(WebhookView):
 
 
 class Delivery(WebhookView):
-    @extend_schema(operation_id="webhook_deliveries_get", responses={200: schemas.DeliveryDetail})
+    @extend_schema(operation_id="getWebhookDelivery", responses={200: schemas.DeliveryDetail})
     def get(self, request: MerchantRequest, delivery_id: str) -> HttpResponse:
         return answer(delivery_detail(self.delivery(request, delivery_id)))
 
 
 class DeliveryReplay(WebhookView):
-    @extend_schema(operation_id="webhook_deliveries_replay", request=None, responses={202: schemas.Delivery})
+    @extend_schema(operation_id="replayWebhookDelivery", request=None, responses={202: schemas.Delivery})
     def post(self, request: MerchantRequest, delivery_id: str) -> HttpResponse:
         """Sends a delivery again that was delivered or given up: the same event id, the same bytes."""
         delivery = delivery_replay(delivery_id=self.delivery(request, delivery_id).pk, actor=request.actor, now=now())

@@ -69,8 +69,10 @@ class Entries(MerchantView):
 
 def _read_at(query: QueryDict, now: datetime) -> datetime | None:
     """Raises InvalidRequest."""
+    if "at" not in query:
+        return None
     try:
-        at: datetime | None = InstantField(required=False).clean(query.get("at", ""))
+        at: datetime | None = InstantField().clean(query["at"])
     except ValidationError as exc:
         raise InvalidRequest("Not right: at.", fields={"at": exc.messages}) from exc
     if at is not None and at > now:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -13,27 +12,25 @@ from django_filters import BaseInFilter, CharFilter, ChoiceFilter, Filter, Filte
 
 from common.errors import InvalidRequest
 from common.money import InvalidAmount, Money, UnknownCurrency
+from merchants.api.instants import EXPECTED, read_instant
 from payments.models import Transaction
 from payments.models._choices import choices
 from payments.states import TransactionStatus
 
 PAGING = frozenset({"limit", "cursor"})
-_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
 class InstantField(forms.CharField):
-    """RFC 3339 with its offset; a time without one could mean any hour."""
+    """RFC 3339 with its offset."""
 
     def clean(self, value: Any) -> datetime | None:
         text = super().clean(value)
         if not text:
             return None
         try:
-            if _INSTANT.fullmatch(text):
-                return datetime.fromisoformat(text).astimezone(UTC)
-        except (ValueError, OverflowError):
-            pass  # the 30th of February, or a year that UTC does not have: refused like any other text
-        raise forms.ValidationError("Send a time such as 2026-03-02T04:00:00Z (encode + as %2B).")
+            return read_instant(text)
+        except ValueError as exc:
+            raise forms.ValidationError(EXPECTED) from exc
 
 
 class InstantFilter(Filter):
@@ -74,6 +71,7 @@ def filtered(rows: QuerySet[Transaction], query: QueryDict, request: Any) -> Que
         return rows  # building a form costs more than the query
     unknown = asked - TransactionFilter.base_filters.keys()
     errors = {name[:60]: ["There is no such filter."] for name in unknown}
+    errors |= {name: ["Send a value, or leave it out."] for name in asked - unknown if not str(query[name]).strip()}
     found = TransactionFilter(query, queryset=rows, request=request)
     errors |= {name: [str(sentence) for sentence in sentences] for name, sentences in found.form.errors.items()}
     if errors:

@@ -9,49 +9,71 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
 from merchants.api.schema import PAGING as PAGING
+from merchants.api.schema import Shape, optional_text, text
 from merchants.api.schema import page_of as page_of
+from merchants.api.schema import query_text as query_text
 from payments.api.v1.outputs import ENTRY_TYPES
 from payments.models._choices import one_of
 from payments.states import AccountStatus, PaymentState, RefundState, TransactionStatus
 
+_AMOUNT = {
+    "oneOf": [
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1_000_000_000_000_000},
+        {"type": "string", "pattern": r"^(?=.*[1-9])(0|[1-9][0-9]{0,14})(\.[0-9]{1,4})?$"},
+    ],
+    "examples": [100.5],
+}
+_EMPTY_OR = "^$|"
 
-@extend_schema_field(
-    {"oneOf": [{"type": "number"}, {"type": "string", "pattern": r"^(0|[1-9]\d{0,14})(\.\d{1,4})?$"}], "example": 100.5}
-)
-class AmountIn(serializers.Field[Any, Any, Any, Any]):
-    """A number or a string, with no more digits than the currency has."""
+
+class AmountIn(Shape):
+    """A number or a string, with no more decimals than the currency has; an optional one may be null."""
+
+    def __init__(self, *, required: bool = True, **options: Any) -> None:
+        shape = _AMOUNT if required else _AMOUNT | {"oneOf": [*_AMOUNT["oneOf"], {"type": "null"}]}  # type: ignore[misc]
+        super().__init__(shape, required=required, **options)
 
 
-@extend_schema_field({"type": "number", "description": "Exact, with all digits of the currency.", "example": 100.5})
+@extend_schema_field({"type": "number", "description": "Exact, with all digits of the currency.", "examples": [100.5]})
 class AmountOut(serializers.Field[Any, Any, Any, Any]):
     """An exact number."""
 
 
 class CustomerIn(serializers.Serializer[Any]):
-    name = serializers.CharField(max_length=120, required=False)
-    email = serializers.EmailField(max_length=254, required=False)
-    phone = serializers.CharField(max_length=30, required=False)
+    name = optional_text(120)
+    email = optional_text(254, pattern=_EMPTY_OR + r"^[^@\s\u0000]+@[^@\s\u0000]+$")
+    phone = optional_text(30, pattern=_EMPTY_OR + r"^\+?[0-9 ()-]{3,30}$")
 
 
 class TransactionIn(serializers.Serializer[Any]):
-    paymentTypeId = serializers.CharField(
-        max_length=30,
-        required=False,
-        help_text="Case-insensitive; see GET /payment-types. Left out, with a returnUrl: the payer chooses on our page.",
+    paymentTypeId = optional_text(
+        30, help_text="Case-insensitive; see GET /payment-types. Left out, with a returnUrl: the payer chooses on our page."
     )
     amount = AmountIn()
-    currencyCode = serializers.CharField(
-        min_length=3, max_length=3, required=False, help_text="Default: your currency, or the paying account's."
+    currencyCode = optional_text(
+        3, pattern="^([A-Z]{3})?$", help_text="Default: your currency, or the paying account's."
     )
-    externalReference = serializers.RegexField(r"^[A-Za-z0-9._:/#-]{1,100}$", required=False)
-    description = serializers.CharField(max_length=255, required=False)
-    metadata = serializers.DictField(required=False, help_text="At most 8 KiB.")
-    returnUrl = serializers.URLField(max_length=2000, required=False, help_text="https; where the payer comes back to.")
-    bankCode = serializers.CharField(max_length=20, required=False, help_text="See GET /banks.")
-    customer = CustomerIn(required=False)
-    capture = serializers.ChoiceField(("automatic", "manual"), required=False)
-    fromAccountId = serializers.CharField(max_length=40, required=False, help_text="Book transfers only: who pays.")
-    toAccountId = serializers.CharField(max_length=40, required=False, help_text="Book transfers only: who gets it.")
+    externalReference = optional_text(100, pattern=r"^[A-Za-z0-9._:/#-]{1,100}$", help_text="Yours; unique.")
+    description = optional_text(255)
+    metadata = Shape({"type": ["object", "null"]}, required=False, help_text="A JSON object of yours, up to 8 KiB.")
+    returnUrl = optional_text(
+        2000, pattern=_EMPTY_OR + r"^https?://[!-~]+$", help_text="https; where the payer comes back to."
+    )
+    bankCode = optional_text(20, pattern="^[A-Za-z0-9_]{0,20}$", help_text="See GET /banks.")
+    customer = CustomerIn(required=False, allow_null=True)
+    capture = Shape({"type": ["string", "null"], "enum": ["automatic", "manual", None]}, required=False)
+    fromAccountId = optional_text(40, help_text="Book transfers only: who pays.")
+    toAccountId = optional_text(40, help_text="Book transfers only: who gets it.")
+
+    example = {
+        "paymentTypeId": "fpx",
+        "amount": 100.50,
+        "currencyCode": "MYR",
+        "externalReference": "INV-1001",
+        "description": "Licence renewal",
+        "returnUrl": "https://shop.example/paid",
+        "customer": {"name": "Siti", "email": "siti@example.com"},
+    }
 
 
 class NextAction(serializers.Serializer[Any]):
@@ -104,6 +126,48 @@ class TransactionOut(serializers.Serializer[Any]):
     updatedAt = serializers.DateTimeField()
     expiresAt = serializers.DateTimeField(allow_null=True, help_text="Null for book transfers.")
 
+    example = {
+        "id": "txn_01k0y8c2m4q6s8v0x2z4b6d8f0",
+        "status": "PENDING",
+        "fromAccountId": None,
+        "toAccountId": None,
+        "paymentTypeId": "fpx",
+        "amount": 100.50,
+        "amountCaptured": 0.00,
+        "amountRefunded": 0.00,
+        "currencyCode": "MYR",
+        "description": "Licence renewal",
+        "externalReference": "INV-1001",
+        "metadata": {},
+        "failureCode": None,
+        "failureReason": None,
+        "nextAction": {
+            "type": "redirect",
+            "method": "POST",
+            "url": "https://bank.example/pay",
+            "fields": {"reference": "EPG20260302K3J9Q2M4P6R8"},
+        },
+        "payments": [
+            {
+                "id": "pay_01k0y8c2m4q6s8v0x2z4b6d8f0",
+                "attempt": 1,
+                "status": "CREATED",
+                "paymentTransId": "EPG20260302K3J9Q2M4P6R8",
+                "amount": 100.50,
+                "bankCode": None,
+                "approvalCode": None,
+                "bankReference": None,
+                "failureCode": None,
+                "failureReason": None,
+                "createdAt": "2026-03-02T04:00:00.000Z",
+                "paidAt": None,
+            }
+        ],
+        "createdAt": "2026-03-02T04:00:00.000Z",
+        "updatedAt": "2026-03-02T04:00:00.000Z",
+        "expiresAt": "2026-03-02T04:30:00.000Z",
+    }
+
 
 class TransactionStatusOut(serializers.Serializer[Any]):
     id = serializers.CharField()
@@ -113,17 +177,32 @@ class TransactionStatusOut(serializers.Serializer[Any]):
     failureReason = serializers.CharField(allow_null=True)
     updatedAt = serializers.DateTimeField()
 
+    example = {
+        "id": "txn_01k0y8c2m4q6s8v0x2z4b6d8f0",
+        "status": "COMPLETED",
+        "externalReference": "INV-1001",
+        "failureCode": None,
+        "failureReason": None,
+        "updatedAt": "2026-03-02T04:03:10.000Z",
+    }
+
 
 class CaptureIn(serializers.Serializer[Any]):
     amount = AmountIn(required=False, help_text="Default: all that is left of what is authorised.")
-    final = serializers.BooleanField(
-        default=True, help_text="`false` keeps the rest reserved, for more captures, where the provider allows it."
+    final = Shape(
+        {"type": ["boolean", "null"], "default": True},
+        required=False,
+        help_text="`false` keeps the rest reserved, for more captures, where the provider allows it.",
     )
+
+    example = {"amount": 40.00, "final": False}
 
 
 class RefundIn(serializers.Serializer[Any]):
     amount = AmountIn(required=False, help_text="Default: all that is left.")
-    reason = serializers.CharField(max_length=255)
+    reason = text(255)
+
+    example = {"amount": 40.25, "reason": "returned"}
 
 
 class RefundOut(serializers.Serializer[Any]):
@@ -138,6 +217,20 @@ class RefundOut(serializers.Serializer[Any]):
     createdAt = serializers.DateTimeField()
     updatedAt = serializers.DateTimeField()
     completedAt = serializers.DateTimeField(allow_null=True)
+
+    example = {
+        "id": "rfd_01k0y8c2m4q6s8v0x2z4b6d8f0",
+        "transactionId": "txn_01k0y8c2m4q6s8v0x2z4b6d8f0",
+        "status": "PENDING",
+        "amount": 40.25,
+        "currencyCode": "MYR",
+        "reason": "returned",
+        "failureCode": None,
+        "failureReason": None,
+        "createdAt": "2026-03-03T04:00:00.000Z",
+        "updatedAt": "2026-03-03T04:00:00.000Z",
+        "completedAt": None,
+    }
 
 
 class EventOut(serializers.Serializer[Any]):
@@ -170,6 +263,14 @@ class BalanceOut(serializers.Serializer[Any]):
     pendingBalance = AmountOut(help_text="Held for transfers that wait for their batch; not in availableBalance.")
     currencyCode = serializers.CharField()
     asOf = serializers.DateTimeField()
+
+    example = {
+        "accountId": "acc_123",
+        "availableBalance": 975.00,
+        "pendingBalance": 25.00,
+        "currencyCode": "USD",
+        "asOf": "2026-03-02T04:00:00.000Z",
+    }
 
 
 class EntryOut(serializers.Serializer[Any]):
@@ -212,13 +313,21 @@ PREFER = OpenApiParameter(
     description="`wait=N`, N up to 25: hold the answer until the outcome is known or N seconds passed. The answer says "
     "`Preference-Applied` if it was held; a busy server answers at once.",
 )
+_AMOUNT_TEXT = {"pattern": r"^(0|[1-9][0-9]{0,14})(\.[0-9]{1,4})?$"}
+_CURRENCY = "In currencyCode, else in your own currency."
 FILTERS = [
-    OpenApiParameter("status", OpenApiTypes.STR, description="One status, or several separated by commas."),
-    OpenApiParameter("paymentTypeId", OpenApiTypes.STR),
-    OpenApiParameter("externalReference", OpenApiTypes.STR),
-    OpenApiParameter("currencyCode", OpenApiTypes.STR),
-    OpenApiParameter("amountMin", OpenApiTypes.STR, description="In currencyCode, else in your own currency."),
-    OpenApiParameter("amountMax", OpenApiTypes.STR, description="In currencyCode, else in your own currency."),
+    OpenApiParameter(
+        "status",
+        {"type": "array", "items": {"type": "string", "enum": one_of(TransactionStatus)}, "minItems": 1},
+        style="form",
+        explode=False,
+        description="One status, or several separated by commas.",
+    ),
+    query_text("paymentTypeId", maxLength=30),
+    query_text("externalReference", maxLength=100),
+    query_text("currencyCode", maxLength=3),
+    query_text("amountMin", _CURRENCY, **_AMOUNT_TEXT),
+    query_text("amountMax", _CURRENCY, **_AMOUNT_TEXT),
     OpenApiParameter("createdFrom", OpenApiTypes.DATETIME, description="From this time on."),
     OpenApiParameter("createdTo", OpenApiTypes.DATETIME, description="Before this time."),
 ]

@@ -51,6 +51,7 @@ from payments.services.transfers import Transferred, transfer_create
 
 
 class Transactions(MerchantView):
+    more_errors = {"POST": ("404",)}  # an account that is not the caller's
     required_scopes = {"GET": Scope.TRANSACTION_READ, "POST": Scope.TRANSACTION_CREATE}
     idempotent = True
     renderer_classes = [OrjsonRenderer, CsvRenderer]
@@ -161,7 +162,9 @@ class TransactionEvents(MerchantView):
 
     @extend_schema(
         operation_id="listTransactionEvents",
-        parameters=[OpenApiParameter(LAST_EVENT_ID, int, description="Of a stream: begin after this event.")],
+        parameters=[
+            schemas.query_text(LAST_EVENT_ID, "Of a stream: begin after this event.", pattern="^[ -~]*$"),
+        ],
         responses={
             (200, OrjsonRenderer.media_type): schemas.page_of(schemas.EventOut),
             307: OpenApiResponse(description=f"Asked for {EVENT_STREAM}: where the live stream is, for a minute."),
@@ -236,7 +239,9 @@ class Banks(MerchantView):
 
     @extend_schema(
         operation_id="listBanks",
-        parameters=[OpenApiParameter("paymentTypeId", required=True)],
+        parameters=[
+            OpenApiParameter("paymentTypeId", required=True, enum=sorted(known_methods()), description="e.g. fpx.")
+        ],
         responses={200: schemas.page_of(schemas.BankOut)},
     )
     def get(self, request: MerchantRequest) -> HttpResponse:

@@ -32,14 +32,14 @@ def test_every_route_is_described_with_its_errors(document: dict[str, Any]) -> N
 
     assert create["operationId"] == "createTransaction"
     assert {"200", "201", "400", "401", "403", "409", "413", "415", "422", "429", "503"} <= create["responses"].keys()
-    assert {parameter["name"] for parameter in create["parameters"]} == {"Idempotency-Key", "Prefer"}
+    assert {parameter["name"] for parameter in create["parameters"]} == {"Idempotency-Key", "Prefer", "X-Request-Id"}
     assert create["responses"]["201"]["content"].keys() == {"application/json"}
     listing = document["paths"]["/api/v1/transactions"]["get"]["responses"]["200"]["content"]
     assert listing.keys() == {"application/json", "text/csv"}
     assert create["security"] == [{"ApiKey": []}, {"Bearer": []}]
     assert "409" not in document["paths"]["/api/v1/transactions"]["get"]["responses"]
     listed = {parameter["name"] for parameter in document["paths"]["/api/v1/transactions"]["get"]["parameters"]}
-    assert listed == set(filters.TransactionFilter.base_filters) | filters.PAGING
+    assert listed == set(filters.TransactionFilter.base_filters) | filters.PAGING | {"X-Request-Id"}
 
 
 def test_bodies_have_the_fields_that_are_described(api: Api, document: dict[str, Any]) -> None:
