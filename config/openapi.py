@@ -12,8 +12,10 @@ def add_webhooks(result: dict[str, Any], generator: SchemaGenerator, **_other: A
     """`webhooks` of the document, and their components."""
     from merchants.api.schema_events import MERCHANT_EVENTS, WEBHOOK_HEADERS
     from payments.api.v1.schema_events import PAYMENT_EVENTS
+    from reconciliation.schema_events import SETTLEMENT_EVENTS
 
-    result["webhooks"] = process_webhooks([*PAYMENT_EVENTS, *MERCHANT_EVENTS], generator.registry)
+    events = [*PAYMENT_EVENTS, *SETTLEMENT_EVENTS, *MERCHANT_EVENTS]
+    result["webhooks"] = process_webhooks(events, generator.registry)
     for methods in result["webhooks"].values():
         methods["post"]["parameters"] = WEBHOOK_HEADERS
     result["components"] = generator.registry.build({})

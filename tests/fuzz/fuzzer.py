@@ -83,7 +83,12 @@ def fuzz(
             "request-timeout": 60.0,
             "workers": 1,
             "auth": {"openapi": scheme},
-            "generation": {"max-examples": examples, "deterministic": False, "no-shrink": True},
+            "generation": {
+                "max-examples": examples,
+                "deterministic": False,
+                "no-shrink": True,
+                "with-security-parameters": False,
+            },
             "phases": {name: {"enabled": name in phases} for name in ("examples", "coverage", "fuzzing", "stateful")},
             "checks": {"positive_data_acceptance": {"expected-statuses": _BUSINESS}},
             "operations": [

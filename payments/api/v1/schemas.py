@@ -47,7 +47,8 @@ class CustomerIn(serializers.Serializer[Any]):
 
 class TransactionIn(serializers.Serializer[Any]):
     paymentTypeId = optional_text(
-        30, help_text="Case-insensitive; see GET /payment-types. Left out, with a returnUrl: the payer chooses on our page."
+        30,
+        help_text="Case-insensitive; see GET /payment-types. Left out, with a returnUrl: the payer chooses on our page.",
     )
     amount = AmountIn()
     currencyCode = optional_text(
@@ -151,6 +152,7 @@ class TransactionOut(serializers.Serializer[Any]):
             {
                 "id": "pay_01k0y8c2m4q6s8v0x2z4b6d8f0",
                 "attempt": 1,
+                "paymentTypeId": "fpx",
                 "status": "CREATED",
                 "paymentTransId": "EPG20260302K3J9Q2M4P6R8",
                 "amount": 100.50,
