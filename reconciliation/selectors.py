@@ -11,21 +11,30 @@ from django.db.models import Exists, OuterRef, QuerySet
 from payments.models import Operation
 from payments.providers.base import Kind
 from payments.states import OperationState
+<<<<<<< HEAD
 from reconciliation.models import Break, CloseState, DayClose, Match
 from reconciliation.models.day import LAST
+=======
+from reconciliation.models import Break, BreakKind, Match
+>>>>>>> ef98fff (Matching: rule sets as data, the best candidate wins, sums, fees beside the match, set-wise references)
 
 State = Literal["MATCHED", "BREAK", "PENDING"]
 
 
 def reconciliation_states(payment_ids: Collection[str]) -> dict[str, State]:
-    """For each payment: BREAK if any of its operations is in an open break, MATCHED if all that moved money are matched, else PENDING."""
+    """For each payment: BREAK if any of its operations is in an open break, MATCHED if all that moved money are matched, else PENDING.
+
+    A fee that the provider should not have kept is no question about the payment.
+    """
     states: dict[str, State] = dict.fromkeys(payment_ids, "PENDING")
     unmatched = set()
     operations = (
         Operation.objects.filter(payment__in=payment_ids)
         .annotate(
             matched=Exists(Match.objects.filter(operation=OuterRef("pk"))),
-            broken=Exists(Break.objects.filter(operation=OuterRef("pk"), resolved_at=None)),
+            broken=Exists(
+                Break.objects.filter(operation=OuterRef("pk"), resolved_at=None).exclude(kind=BreakKind.FEE_MISMATCH)
+            ),
         )
         .values_list("payment_id", "kind", "state", "matched", "broken")
     )

@@ -1,27 +1,51 @@
-"""The passes of one run, each one statement over a whole day. What a pass leaves over, the next one looks at.
+"""The passes of one run of the first comparison, each one statement over a whole day. What a pass leaves over, the next one looks at.
 
-    match_by_reference             the bulk: our reference, and everything agrees
-    collect_rest                   what is left of the day's lines, and the lines of all breaks still open
-    match_by_provider_reference    a line without a known reference of ours, when exactly one operation fits
-    find_*                         what is left becomes findings: breaks as they are now
+    match the bulk        our reference, and everything agrees: plain pairs
+    collect               what is left of the day's lines, the lines of all breaks still open, and what each may belong to, rule by rule
+    match sums            several lines for one operation, several operations for one line
+    choose                the best candidate of each line and of each operation; what agrees becomes a pair, or a group with its explanation
+    find_*                what is left becomes findings: breaks as they are now
 
-Parameters: run, provider, live, day, zone, cut_off, approved, basis_points, fixed, fixed_business.
+The functions at the end write them for a rule set. Parameters: run, version, provider, live, day, now, due, zone, cut_off, approved,
+basis_points, fixed, fixed_business.
 """
 
-# ruff: noqa: S608 -- every statement is put together here from constants of this package; values are parameters
+# ruff: noqa: S608 -- every statement is put together here from constants of this package and whole numbers; values are parameters
 from __future__ import annotations
 
-from reconciliation.matching.rules import AGREED_FEE, ORPHAN_RULES, OUR_AMOUNT, PAIR_RULES, first_rule, labels
+from collections.abc import Sequence
+
+from reconciliation.matching.nearest import NEAREST
+from reconciliation.matching.rules import (
+    AGREED_FEE,
+    AMOUNT_CHECK,
+    DIFFERENCE,
+    FEE_CAUSE,
+    FEE_DIFFERS,
+    ORPHAN_CHECKS,
+    OUR_AMOUNT,
+    PAIR_CHECKS,
+    Rule,
+    first_of,
+    labels,
+)
+from reconciliation.models import MatchRule
+
+MOST_ITEMS = 50  # of one sum
 
 # A line speaks of an operation of the same account and the same direction; authorisations and voids move no money.
 _BELONGS = """p.provider_account_id = l.provider_account_id
-    AND o.kind = ANY (CASE WHEN l.type = 'REFUND' THEN ARRAY['REFUND'] ELSE ARRAY['SALE', 'CAPTURE'] END)"""
+    AND o.kind = ANY (CASE l.type WHEN 'REFUND' THEN ARRAY['REFUND'] WHEN 'PAYMENT' THEN ARRAY['SALE', 'CAPTURE'] ELSE ARRAY[]::text[] END)"""
 
 _UNCLAIMED_LINE = "NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.line_id = l.id)"
 _UNCLAIMED_OPERATION = "NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.operation_id = o.id)"
+_MOVED_MONEY = "o.kind IN ('SALE', 'CAPTURE', 'REFUND') AND o.state IN ('SUCCEEDED', 'CONFLICTED')"
+_NEW_GROUP = "'mgr_' || replace(gen_random_uuid()::text, '-', '')"
 
-# ON CONFLICT: a second line for an operation that is claimed stays over. In the order of the lines, so that the first one claims.
-MATCH_BY_REFERENCE = f"""
+# References that more than one line has, and operations that are claimed, are left to the passes that choose: so this one needs no
+# protection against a second claim, which would cost more than the claim. Somebody's claim in the same moment fails it, and it is asked
+# again with ON CONFLICT.
+MATCH_BULK = f"""
 INSERT INTO reconciliation_match (run_id, line_id, operation_id, rule)
 SELECT %(run)s, l.id, o.id, 'REFERENCE'
 FROM statement s
@@ -29,9 +53,12 @@ JOIN statement_line l ON l.statement_id = s.id
 JOIN operation o ON o.reference = l.our_reference
 JOIN payment p ON p.id = o.payment_id
 WHERE s.provider = %(provider)s AND s.live = %(live)s AND s.day = %(day)s
-    AND {_BELONGS} AND {first_rule(PAIR_RULES)} IS NULL AND {_UNCLAIMED_LINE}
-ORDER BY l.id
-ON CONFLICT DO NOTHING
+    AND {_BELONGS} AND {{disagrees}} IS NULL AND {DIFFERENCE} = 0 AND NOT {{fee_differs}}
+    AND {_UNCLAIMED_LINE} AND {_UNCLAIMED_OPERATION}
+    AND l.our_reference NOT IN (
+        SELECT t.our_reference FROM statement_line t JOIN statement x ON x.id = t.statement_id
+        WHERE x.provider = %(provider)s AND x.live = %(live)s AND x.day = %(day)s
+        GROUP BY 1 HAVING count(*) > 1)
 """
 
 COLLECT_REST = f"""
@@ -45,88 +72,235 @@ WHERE s.provider = %(provider)s AND s.live = %(live)s
     AND {_UNCLAIMED_LINE}
 """
 
-# What a left-over line may belong to: the operation with its reference; failing that, those with the provider's reference.
-COLLECT_CANDIDATES = f"""
-CREATE TEMPORARY TABLE candidate ON COMMIT DROP AS
-WITH by_reference AS (
-    SELECT l.id AS line_id, o.id AS operation_id, 'REFERENCE' AS rule, {first_rule(PAIR_RULES)} AS disagrees
-    FROM rest_line l JOIN operation o ON o.reference = l.our_reference JOIN payment p ON p.id = o.payment_id
-    WHERE {_BELONGS}
-), by_provider_reference AS (
-    SELECT l.id AS line_id, o.id AS operation_id, 'PROVIDER_REFERENCE' AS rule, {first_rule(PAIR_RULES)} AS disagrees
-    FROM rest_line l JOIN operation o ON o.provider_reference = l.provider_reference JOIN payment p ON p.id = o.payment_id
-    WHERE {_BELONGS} AND l.id NOT IN (SELECT line_id FROM by_reference)
-)
-SELECT *, count(*) OVER (PARTITION BY line_id) AS choices
-FROM (SELECT * FROM by_reference UNION ALL SELECT * FROM by_provider_reference) found
+START_CANDIDATES = """
+CREATE TEMPORARY TABLE candidate (line_id bigint, operation_id text, rule_no integer, rule text, disagrees integer, fee_differs boolean,
+                                  difference bigint, distance integer) ON COMMIT DROP
 """
 
-MATCH_REST = """
-INSERT INTO reconciliation_match (run_id, line_id, operation_id, rule)
-SELECT %(run)s, c.line_id, c.operation_id, c.rule
-FROM candidate c
-WHERE c.choices = 1 AND c.disagrees IS NULL
-ORDER BY c.line_id
-ON CONFLICT DO NOTHING
+# An identifier that finds something decides, even if that disagrees: rules after it are for lines that none has found anything for.
+_BY = {
+    MatchRule.REFERENCE: "o.reference = l.our_reference",
+    MatchRule.PROVIDER_REFERENCE: "o.provider_reference = l.provider_reference",
+    MatchRule.AMOUNT_AND_DATE: f"""o.currency = l.currency AND o.amount_minor BETWEEN abs(l.amount_minor) - {{tolerance}} AND abs(l.amount_minor) + {{tolerance}}
+        AND o.ended_at BETWEEN l.at - interval '{{days}} days' AND l.at + interval '{{days}} days'
+        AND {_MOVED_MONEY} AND {_UNCLAIMED_OPERATION}
+        AND NOT EXISTS (SELECT FROM candidate c WHERE c.operation_id = o.id AND c.rule_no < {{number}})""",
+}
+_COLLECT = f"""
+INSERT INTO candidate
+SELECT l.id, o.id, {{number}}, '{{by}}', {{disagrees}}, {{fee_differs}}, {DIFFERENCE},
+       CASE WHEN '{{by}}' = 'AMOUNT_AND_DATE' THEN abs(extract(epoch FROM o.ended_at - l.at))::integer / 86400 ELSE 0 END
+FROM rest_line l JOIN operation o ON {{found_by}} JOIN payment p ON p.id = o.payment_id
+WHERE {_BELONGS} AND NOT EXISTS (SELECT FROM candidate c WHERE c.line_id = l.id AND c.rule_no < {{number}})
 """
+
+# Lines that name one operation and come to its amount only together.
+SUM_OF_LINES = f"""
+CREATE TEMPORARY TABLE line_sum ON COMMIT DROP AS
+SELECT {_NEW_GROUP} AS group_id, o.id AS operation_id, array_agg(l.id ORDER BY l.id) AS lines, sum(l.amount_minor)::bigint AS theirs,
+       min({OUR_AMOUNT}) AS ours, min(l.currency) AS currency
+FROM candidate c JOIN rest_line l ON l.id = c.line_id JOIN operation o ON o.id = c.operation_id
+WHERE c.disagrees = {AMOUNT_CHECK} AND c.rule IN ('REFERENCE', 'PROVIDER_REFERENCE') AND o.state = 'SUCCEEDED' AND {_UNCLAIMED_OPERATION}
+    AND (SELECT count(*) FROM candidate x WHERE x.line_id = c.line_id) = 1
+GROUP BY o.id
+HAVING count(*) BETWEEN 2 AND {MOST_ITEMS} AND sum(l.amount_minor) = min({OUR_AMOUNT})
+"""
+
+# Operations of one payment that come to the amount of the one line which names it.
+SUM_OF_OPERATIONS = f"""
+CREATE TEMPORARY TABLE operation_sum ON COMMIT DROP AS
+WITH named AS (
+    SELECT l.id AS line_id, x.payment_id, count(*) OVER (PARTITION BY x.payment_id) AS lines
+    FROM rest_line l JOIN operation x ON x.reference = l.our_reference
+    WHERE l.id NOT IN (SELECT line_id FROM candidate WHERE disagrees IS DISTINCT FROM {AMOUNT_CHECK})
+)
+SELECT {_NEW_GROUP} AS group_id, l.id AS line_id, array_agg(o.id ORDER BY o.id) AS operations, min(l.amount_minor) AS theirs,
+       sum({OUR_AMOUNT})::bigint AS ours, min(l.currency) AS currency
+FROM named n JOIN rest_line l ON l.id = n.line_id JOIN payment p ON p.id = n.payment_id JOIN operation o ON o.payment_id = p.id
+WHERE n.lines = 1 AND {_BELONGS} AND o.state = 'SUCCEEDED' AND o.currency = l.currency AND {_UNCLAIMED_OPERATION}
+    AND (%(approved)s = '' OR l.status_code = %(approved)s)
+    AND l.id NOT IN (SELECT unnest(lines) FROM line_sum)
+GROUP BY l.id
+HAVING count(*) BETWEEN 2 AND {MOST_ITEMS} AND sum({OUR_AMOUNT}) = min(l.amount_minor)
+"""
+
+GROUP_SUMS = (
+    """
+INSERT INTO reconciliation_match_group (id, comparison, rule, run_id, explanation, created_at)
+SELECT g.group_id, 'LEDGER', 'SUM_AND_DATE', %(run)s,
+       jsonb_build_object('rule', 'SUM_AND_DATE', 'version', %(version)s::integer, 'items', g.items, 'compared', jsonb_build_array(
+           jsonb_build_object('field', 'amount_minor', 'ours', g.ours, 'theirs', g.theirs, 'agrees', true),
+           jsonb_build_object('field', 'currency', 'ours', g.currency, 'theirs', g.currency, 'agrees', true)),
+           'differences', '{}'::jsonb), %(now)s
+FROM (SELECT group_id, ours, theirs, currency, jsonb_build_object('lines', cardinality(lines), 'operations', 1) AS items FROM line_sum
+      UNION ALL
+      SELECT group_id, ours, theirs, currency, jsonb_build_object('lines', 1, 'operations', cardinality(operations)) FROM operation_sum) g
+""",
+    """
+INSERT INTO reconciliation_match (run_id, group_id, line_id, operation_id, rule)
+SELECT %(run)s, group_id, unnest(lines), NULL, 'SUM_AND_DATE' FROM line_sum
+UNION ALL SELECT %(run)s, group_id, NULL, operation_id, 'SUM_AND_DATE' FROM line_sum
+UNION ALL SELECT %(run)s, group_id, line_id, NULL, 'SUM_AND_DATE' FROM operation_sum
+UNION ALL SELECT %(run)s, group_id, NULL, unnest(operations), 'SUM_AND_DATE' FROM operation_sum
+""",
+    """
+DELETE FROM candidate
+WHERE line_id IN (SELECT unnest(lines) FROM line_sum UNION ALL SELECT line_id FROM operation_sum)
+    OR operation_id IN (SELECT operation_id FROM line_sum UNION ALL SELECT unnest(operations) FROM operation_sum)
+""",
+    "DELETE FROM rest_line WHERE id IN (SELECT unnest(lines) FROM line_sum UNION ALL SELECT line_id FROM operation_sum)",
+)
+
+# Best first: what agrees, the smallest difference, the nearest day. `ties`: how many are as good as this one for the line; `rivals`: how many
+# lines are as good for the operation, where it was not an identifier that found it. Of lines that name one operation the first that agrees has it.
+CHOOSE = (
+    """
+CREATE TEMPORARY TABLE choice ON COMMIT DROP AS
+SELECT c.*, p.provider_account_id, l.currency, NULL::text AS group_id, NULL::text AS entry_id,
+       rank() OVER line AS place, count(*) OVER (PARTITION BY c.line_id) AS choices,
+       count(*) OVER (PARTITION BY c.line_id, c.disagrees IS NULL, abs(c.difference), c.distance) AS ties,
+       count(*) OVER (PARTITION BY c.operation_id, c.disagrees IS NULL, abs(c.difference), c.distance) AS rivals
+FROM candidate c JOIN rest_line l ON l.id = c.line_id JOIN operation o ON o.id = c.operation_id JOIN payment p ON p.id = o.payment_id
+WINDOW line AS (PARTITION BY c.line_id ORDER BY c.disagrees IS NOT NULL, abs(c.difference), c.distance)
+""",
+    f"""
+UPDATE choice SET group_id = {_NEW_GROUP}
+FROM (SELECT c.line_id, c.operation_id,
+             row_number() OVER (PARTITION BY c.operation_id ORDER BY abs(c.difference), c.distance, c.line_id) AS turn
+      FROM choice c JOIN operation o ON o.id = c.operation_id
+      WHERE c.place = 1 AND c.ties = 1 AND c.disagrees IS NULL AND (c.rule <> 'AMOUNT_AND_DATE' OR c.rivals = 1)
+          AND {_UNCLAIMED_OPERATION}) best
+WHERE best.turn = 1 AND choice.line_id = best.line_id AND choice.operation_id = best.operation_id
+""",
+)
+
+TOLERATED = """
+SELECT provider_account_id, currency, sign(difference)::integer, sum(difference)::bigint
+FROM choice WHERE group_id IS NOT NULL AND difference <> 0 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+
+MARK_BOOKED = """
+UPDATE choice SET entry_id = %(entry)s
+WHERE group_id IS NOT NULL AND provider_account_id = %(account)s AND currency = %(currency)s AND sign(difference) = %(sign)s
+"""
+
+# A pair that agrees in everything and had no rival needs no group: its explanation is its rule.
+_NEEDS_A_GROUP = "(c.fee_differs OR c.difference <> 0 OR c.choices > 1 OR c.rule = 'AMOUNT_AND_DATE')"
+MATCH_CHOSEN = (
+    f"""
+INSERT INTO reconciliation_match_group (id, comparison, rule, run_id, entry_id, explanation, created_at)
+SELECT c.group_id, 'LEDGER', c.rule, %(run)s, c.entry_id,
+       jsonb_build_object(
+           'rule', c.rule, 'version', %(version)s::integer,
+           'compared', jsonb_build_array(
+               jsonb_build_object('field', 'reference', 'ours', o.reference, 'theirs', l.our_reference, 'agrees', o.reference = l.our_reference),
+               jsonb_build_object('field', 'provider_reference', 'ours', o.provider_reference, 'theirs', l.provider_reference,
+                                  'agrees', o.provider_reference = l.provider_reference),
+               jsonb_build_object('field', 'amount_minor', 'ours', {OUR_AMOUNT}, 'theirs', l.amount_minor, 'agrees', c.difference = 0),
+               jsonb_build_object('field', 'currency', 'ours', o.currency, 'theirs', l.currency, 'agrees', o.currency = l.currency),
+               jsonb_build_object('field', 'fee_minor', 'ours', {AGREED_FEE}, 'theirs', l.fee_minor, 'agrees', l.fee_minor = {AGREED_FEE})),
+           'differences', jsonb_strip_nulls(jsonb_build_object(
+               'amount', nullif(c.difference, 0), 'fee', CASE WHEN c.fee_differs THEN l.fee_minor - {AGREED_FEE} END)),
+           'runner_up', (
+               SELECT jsonb_build_object('operation', r.operation_id, 'difference', r.difference, 'lost_because',
+                   CASE WHEN r.disagrees IS NOT NULL THEN 'It disagrees in more than the one that won.'
+                        WHEN abs(r.difference) <> abs(c.difference) THEN 'Its amount is further away.'
+                        ELSE 'It is further away in time.' END)
+               FROM choice r WHERE r.line_id = c.line_id AND r.place > 1 ORDER BY r.place, r.operation_id LIMIT 1)),
+       %(now)s
+FROM choice c JOIN rest_line l ON l.id = c.line_id JOIN operation o ON o.id = c.operation_id JOIN payment p ON p.id = o.payment_id
+WHERE c.group_id IS NOT NULL AND {_NEEDS_A_GROUP}
+""",
+    f"""
+INSERT INTO reconciliation_match (run_id, group_id, line_id, operation_id, rule)
+SELECT %(run)s, CASE WHEN {_NEEDS_A_GROUP} THEN c.group_id END, c.line_id, c.operation_id, c.rule
+FROM choice c WHERE c.group_id IS NOT NULL
+ORDER BY c.line_id
+""",
+)
 
 START_FINDINGS = """
 CREATE TEMPORARY TABLE finding (kind text, day date, line_id bigint, operation_id text, our_currency text, our_minor bigint,
-                                their_currency text, their_minor bigint, cause text) ON COMMIT DROP
+                                their_currency text, their_minor bigint, cause text, nearest jsonb DEFAULT '[]') ON COMMIT DROP
 """
 
 FIND_AMBIGUOUS = f"""
 INSERT INTO finding
 SELECT 'AMBIGUOUS', l.day, l.id, o.id, o.currency, {OUR_AMOUNT}, l.currency, l.amount_minor,
-       'More than one operation has this reference of the provider.'
-FROM candidate c JOIN rest_line l ON l.id = c.line_id JOIN operation o ON o.id = c.operation_id
-WHERE c.choices > 1
+       CASE WHEN c.rule = 'PROVIDER_REFERENCE' THEN 'More than one operation has this reference of the provider.'
+            WHEN c.ties > 1 THEN 'More than one operation fits as well as this one.'
+            ELSE 'More than one line fits this operation as well as this one.' END
+FROM choice c JOIN rest_line l ON l.id = c.line_id JOIN operation o ON o.id = c.operation_id
+WHERE c.place = 1 AND (c.ties > 1 OR (c.rule = 'AMOUNT_AND_DATE' AND c.rivals > 1)) AND c.group_id IS NULL
 """
 
 # Of the lines that name one operation the first speaks for it, or the match does that it has; the others are duplicates.
 FIND_DISAGREEING = f"""
 INSERT INTO finding
-SELECT CASE WHEN c.duplicate THEN 'DUPLICATE_LINE' ELSE r.kind END, l.day, l.id, o.id,
-       o.currency, CASE WHEN r.kind = 'FEE_MISMATCH' AND NOT c.duplicate THEN {AGREED_FEE} ELSE {OUR_AMOUNT} END,
-       l.currency, CASE WHEN r.kind = 'FEE_MISMATCH' AND NOT c.duplicate THEN l.fee_minor ELSE l.amount_minor END,
+SELECT CASE WHEN c.duplicate THEN 'DUPLICATE_LINE' ELSE r.kind END, l.day, l.id, o.id, o.currency, {OUR_AMOUNT}, l.currency, l.amount_minor,
        CASE WHEN c.duplicate THEN 'Another line of a statement speaks of the same operation.' ELSE r.cause END
 FROM (
     SELECT c.*, row_number() OVER (PARTITION BY c.operation_id ORDER BY c.line_id) > 1
                 OR EXISTS (SELECT FROM reconciliation_match m WHERE m.operation_id = c.operation_id) AS duplicate
-    FROM candidate c
-    WHERE c.choices = 1 AND NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.line_id = c.line_id)
+    FROM choice c
+    WHERE c.place = 1 AND c.ties = 1 AND c.group_id IS NULL AND (c.rule <> 'AMOUNT_AND_DATE' OR c.rivals = 1)
 ) c
 JOIN rest_line l ON l.id = c.line_id
 JOIN operation o ON o.id = c.operation_id
+LEFT JOIN (VALUES {labels(PAIR_CHECKS)}) AS r (number, kind, cause) ON r.number = c.disagrees
+"""
+
+# The pair is found and claimed; its fee is a question of its own, which is asked again as long as it is open.
+_FEE_OF_PAIR = f"""
+SELECT 'FEE_MISMATCH', s.day, l.id, o.id, l.currency, {AGREED_FEE}, l.currency, l.fee_minor, '{FEE_CAUSE}'
+FROM {{pairs}}
+JOIN statement_line l ON l.id = m.line_id
+JOIN statement s ON s.id = l.statement_id
+JOIN operation o ON o.id = coalesce(m.operation_id, (SELECT x.operation_id FROM reconciliation_match x
+                                                     WHERE x.group_id = m.group_id AND x.operation_id IS NOT NULL ORDER BY x.id LIMIT 1))
 JOIN payment p ON p.id = o.payment_id
-LEFT JOIN (VALUES {labels(PAIR_RULES)}) AS r (rule, kind, cause) ON r.rule = c.disagrees
+WHERE {FEE_DIFFERS} AND m.rule IN ({{rules}})
+"""
+_NEW_PAIRS = "reconciliation_match_group g JOIN reconciliation_match m ON m.group_id = g.id AND m.line_id IS NOT NULL AND g.run_id = %(run)s"
+_OPEN_PAIRS = """reconciliation_break b JOIN reconciliation_match m ON m.line_id = b.line_id AND b.provider = %(provider)s
+    AND b.live = %(live)s AND b.kind = 'FEE_MISMATCH' AND b.resolved_at IS NULL"""
+
+# A payment that was taken back, or given back again: the operation is the one that had brought the money.
+FIND_DISPUTED = """
+INSERT INTO finding
+SELECT 'MISSING_IN_BOOKS', l.day, l.id, min(o.id), '', NULL, l.currency, l.amount_minor,
+       CASE WHEN l.type = 'CHARGEBACK' THEN 'The payer''s bank took this payment back: book the chargeback.'
+            ELSE 'A chargeback of this payment was given back: book the reversal.' END
+FROM rest_line l
+JOIN operation o ON o.reference = l.our_reference
+JOIN payment p ON p.id = o.payment_id AND p.provider_account_id = l.provider_account_id
+WHERE l.type IN ('CHARGEBACK', 'REVERSAL') AND o.kind IN ('SALE', 'CAPTURE')
+GROUP BY l.day, l.id, l.currency, l.amount_minor, l.type
 """
 
 FIND_MISSING_IN_BOOKS = f"""
 INSERT INTO finding
-SELECT r.kind, f.day, f.id, NULL, '', NULL, f.currency, f.amount_minor, r.cause
+SELECT r.kind, f.day, f.id, NULL, '', NULL, f.currency, CASE WHEN f.type = 'FEE' THEN f.fee_minor ELSE f.amount_minor END, r.cause
 FROM (
-    SELECT l.*, {first_rule(ORPHAN_RULES)} AS rule
-    FROM rest_line l LEFT JOIN operation x ON x.reference = l.our_reference
-    WHERE l.id NOT IN (SELECT line_id FROM candidate)
+    SELECT l.*, {first_of(ORPHAN_CHECKS)} AS found
+    FROM rest_line l LEFT JOIN operation x ON x.reference = l.our_reference AND l.our_reference <> ''
+    WHERE l.id NOT IN (SELECT line_id FROM candidate) AND NOT EXISTS (SELECT FROM finding f WHERE f.line_id = l.id)
 ) f
-JOIN (VALUES {labels(ORPHAN_RULES)}) AS r (rule, kind, cause) ON r.rule = f.rule
+JOIN (VALUES {labels(ORPHAN_CHECKS)}) AS r (number, kind, cause) ON r.number = f.found
 """
 
-# Until when the statements of a day account for what we know to have happened: up to the cut-off before the day's end, where their
-# clock may already show tomorrow, and never longer than they had been made when we got them. No statement, no verdict.
+# Until when the statements of a day account for what we know to have happened: up to the cut-off before the day's end, where their clock may
+# already show tomorrow. Before they are due, never longer than they had been made when we got them, and without one there is no verdict.
 _COVERED = """
-    SELECT a.id AS provider_account_id,
-           least(max(s.received_at),
-                 (s.day + 1)::timestamp AT TIME ZONE %(zone)s - %(cut_off)s::interval) AS covered_until,
-           s.day::timestamp AT TIME ZONE %(zone)s - %(cut_off)s::interval AS covered_from
-    FROM statement s JOIN provider_account a
-        ON a.id = s.provider_account_id
-        OR (s.provider_account_id IS NULL AND a.provider = s.provider AND a.live = s.live)
-    WHERE s.provider = %(provider)s AND s.live = %(live)s AND s.day = %(day)s AND s.state = 'IMPORTED'
-    GROUP BY a.id, s.day"""
-
-_MOVED_MONEY = "o.kind IN ('SALE', 'CAPTURE', 'REFUND') AND o.state IN ('SUCCEEDED', 'CONFLICTED')"
+    SELECT a.id AS provider_account_id, %(day)s::date::timestamp AT TIME ZONE %(zone)s - %(cut_off)s::interval AS covered_from,
+           CASE WHEN %(now)s >= %(due)s::timestamptz THEN e.ends_at ELSE least(max(s.received_at), e.ends_at) END AS covered_until
+    FROM provider_account a
+    CROSS JOIN (SELECT (%(day)s::date + 1)::timestamp AT TIME ZONE %(zone)s - %(cut_off)s::interval AS ends_at) e
+    LEFT JOIN statement s ON (s.provider_account_id = a.id OR s.provider_account_id IS NULL)
+        AND s.provider = a.provider AND s.live = a.live AND s.day = %(day)s AND s.state = 'IMPORTED'
+    WHERE a.provider = %(provider)s AND a.live = %(live)s
+    GROUP BY a.id, e.ends_at
+    HAVING count(s.id) > 0 OR %(now)s >= %(due)s::timestamptz"""
 
 # Those that this day should have had and those that an earlier day is still missing; a pair above explains either.
 FIND_MISSING_AT_PROVIDER = f"""
@@ -139,10 +313,16 @@ WITH covered AS ({_COVERED}), missing AS (
     SELECT b.operation_id, b.day
     FROM reconciliation_break b
     WHERE b.provider = %(provider)s AND b.live = %(live)s AND b.kind = 'MISSING_AT_PROVIDER' AND b.resolved_at IS NULL
+        AND b.operation_id IS NOT NULL
 )
 SELECT 'MISSING_AT_PROVIDER', min(missing.day), NULL, o.id,
        o.currency, CASE WHEN o.kind = 'REFUND' THEN -o.amount_minor ELSE o.amount_minor END, '', NULL,
-       CASE WHEN (o.created_at AT TIME ZONE %(zone)s)::date < (o.ended_at AT TIME ZONE %(zone)s)::date
+       CASE WHEN NOT EXISTS (SELECT FROM payment p JOIN statement s ON s.provider = %(provider)s AND s.live = %(live)s
+                                 AND s.day = min(missing.day) AND s.state = 'IMPORTED'
+                                 AND (s.provider_account_id IS NULL OR s.provider_account_id = p.provider_account_id)
+                             WHERE p.id = o.payment_id)
+            THEN 'No statement of this day came.'
+            WHEN (o.created_at AT TIME ZONE %(zone)s)::date < (o.ended_at AT TIME ZONE %(zone)s)::date
             THEN 'It began the day before we heard of its success: the earlier statement may have it.'
             ELSE 'The provider told us of a success that its statement does not have.' END
 FROM missing JOIN operation o ON o.id = missing.id
@@ -162,10 +342,10 @@ OPEN_BREAKS = """
 INSERT INTO reconciliation_break AS b (run_id, provider, live, day, kind, line_id, operation_id, our_currency, our_minor,
                                        their_currency, their_minor, cause, nearest, resolution, first_seen_at, last_seen_at)
 SELECT %(run)s, %(provider)s, %(live)s, f.day, f.kind, f.line_id, f.operation_id, f.our_currency, f.our_minor,
-       f.their_currency, f.their_minor, f.cause, '[]', '', %(now)s, %(now)s
+       f.their_currency, f.their_minor, f.cause, f.nearest, '', %(now)s, %(now)s
 FROM finding f
 ON CONFLICT (kind, line_id, operation_id, bank_line_id, remittance_id) WHERE resolved_at IS NULL
-    DO UPDATE SET last_seen_at = %(now)s, cause = excluded.cause
+    DO UPDATE SET last_seen_at = %(now)s, cause = excluded.cause, nearest = excluded.nearest
 RETURNING b.run_id = %(run)s
 """
 
@@ -179,9 +359,11 @@ GROUP BY l.currency
 """
 
 COUNT_OPERATIONS = f"""
-WITH covered AS ({_COVERED})
-SELECT count(*), count(m.id), count(*) FILTER (WHERE m.id IS NULL AND EXISTS (
-           SELECT FROM reconciliation_break b WHERE b.operation_id = o.id AND b.resolved_at IS NULL))
+WITH covered AS ({_COVERED}), broken AS MATERIALIZED (
+    SELECT operation_id FROM reconciliation_break
+    WHERE provider = %(provider)s AND live = %(live)s AND resolved_at IS NULL AND operation_id IS NOT NULL
+)
+SELECT count(*), count(m.id), count(*) FILTER (WHERE m.id IS NULL AND o.id IN (SELECT operation_id FROM broken))
 FROM covered c
 JOIN payment p ON p.provider_account_id = c.provider_account_id
 JOIN operation o ON o.payment_id = p.id
@@ -190,3 +372,53 @@ WHERE {_MOVED_MONEY}
     AND o.ended_at >= %(day)s::date::timestamp AT TIME ZONE %(zone)s
     AND o.ended_at < (%(day)s::date + 1)::timestamp AT TIME ZONE %(zone)s
 """
+
+TEMPORARY = "rest_line, candidate, line_sum, operation_sum, choice, finding, lone_line, lone_operation"
+
+
+def bulk(rules: Sequence[Rule]) -> str | None:
+    """The pass for the equal pairs, None if the first rule is not our reference."""
+    if rules[0].by != MatchRule.REFERENCE:
+        return None
+    return MATCH_BULK.format(disagrees=first_of(PAIR_CHECKS, agree=rules[0].agree), fee_differs=_fee_differs(rules[0]))
+
+
+def collect(rules: Sequence[Rule]) -> tuple[str, ...]:
+    """What is left over, and what it may belong to."""
+    return (COLLECT_REST, START_CANDIDATES, *(_collect(n, rule) for n, rule in enumerate(rules) if rule.by in _BY))
+
+
+def sums(rules: Sequence[Rule]) -> tuple[str, ...]:
+    """The tables of the sums, empty where no rule asks for them, and what is done with them."""
+    if any(rule.by == MatchRule.SUM_AND_DATE for rule in rules):
+        return (SUM_OF_LINES, SUM_OF_OPERATIONS, *GROUP_SUMS)
+    return (f"{SUM_OF_LINES} LIMIT 0", f"{SUM_OF_OPERATIONS} LIMIT 0")
+
+
+def find(rules: Sequence[Rule]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What is left becomes findings; in this order, because what one has found the next leaves alone."""
+    with_fees = ", ".join(f"'{rule.by.value}'" for rule in rules if "fee" in rule.agree) or "NULL"
+    fees = (_FEE_OF_PAIR.format(pairs=pairs, rules=with_fees) for pairs in (_NEW_PAIRS, _OPEN_PAIRS))
+    return (
+        ("find ambiguous", (START_FINDINGS, FIND_AMBIGUOUS)),
+        ("find disagreeing", (FIND_DISAGREEING, FIND_DISPUTED)),
+        ("find missing in our books", (FIND_MISSING_IN_BOOKS,)),
+        ("find missing at the provider", (FIND_MISSING_AT_PROVIDER,)),
+        ("compare the fees", (f"INSERT INTO finding {' UNION '.join(fees)}",)),
+        ("look for what nearly fits", NEAREST),
+    )
+
+
+def _fee_differs(rule: Rule) -> str:
+    return FEE_DIFFERS if "fee" in rule.agree else "false"
+
+
+def _collect(number: int, rule: Rule) -> str:
+    tolerance, days = rule.amount_minor or 0, 1 if rule.days is None else rule.days
+    return _COLLECT.format(
+        number=number,
+        by=rule.by.value,
+        disagrees=first_of(PAIR_CHECKS, agree=rule.agree, tolerance=tolerance),
+        fee_differs=_fee_differs(rule),
+        found_by=_BY[rule.by].format(tolerance=tolerance, days=days, number=number),
+    )

@@ -6,13 +6,13 @@ from reconciliation.models.matching import (
     Break,
     BreakComment,
     BreakKind,
-    Comparison,
     Match,
     MatchGroup,
     MatchRule,
     ReconciliationRun,
     Resolution,
 )
+from reconciliation.models.ruleset import RULE_SET_MOVES, Comparison, Rehearsal, RuleSet, RuleSetState
 from reconciliation.models.settlement import (
     ReserveRelease,
     Settlement,
@@ -23,6 +23,7 @@ from reconciliation.models.statement import LineType, Statement, StatementFile, 
 from reconciliation.models.terms import PayTo, SettlementTerms
 
 __all__ = [
+    "RULE_SET_MOVES",
     "BankLine",
     "BankMatch",
     "Break",
@@ -40,9 +41,12 @@ __all__ = [
     "MatchRule",
     "PayTo",
     "ReconciliationRun",
+    "Rehearsal",
     "Remittance",
     "ReserveRelease",
     "Resolution",
+    "RuleSet",
+    "RuleSetState",
     "Settlement",
     "SettlementLine",
     "SettlementState",

@@ -7,6 +7,8 @@ time. A claim with both items is a plain pair; claims that share a group belong 
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -15,13 +17,14 @@ from common.fields import id_field
 from common.models import Proposal
 from payments.models import JournalEntry, Operation
 from reconciliation.models.bank import BankLine, Remittance
+from reconciliation.models.ruleset import Comparison, RuleSet
 from reconciliation.models.statement import StatementLine
 
 
 class ReconciliationRun(models.Model):
-    """One comparison of a provider's day with our books, in live or test mode. Without `ended_at` it broke off, and changed nothing.
+    """One comparison of a source's day in live or test mode, by one version of its rules. Without `ended_at` it broke off, and changed nothing.
 
-    `totals`: of the day's lines, per currency in minor units: {"MYR": {"matched": n, "broken": n}}.
+    Of a bank, `lines` are bank lines and `operations` are remittances. `totals`: of the day's lines, per currency in minor units: {"MYR": {"matched": n, "broken": n}}.
     """
 
     id = id_field()
@@ -29,6 +32,8 @@ class ReconciliationRun(models.Model):
     live = models.BooleanField()
     day = models.DateField()
     actor = models.CharField(max_length=120)
+    comparison = models.CharField(max_length=10, choices=Comparison, default=Comparison.LEDGER)
+    rule_set = models.ForeignKey(RuleSet, on_delete=models.PROTECT, null=True, blank=True, related_name="runs")
     lines = models.PositiveIntegerField(default=0)
     lines_matched = models.PositiveIntegerField(default=0)
     lines_broken = models.PositiveIntegerField(default=0)
@@ -62,11 +67,6 @@ class MatchRule(models.TextChoices):
     BY_HAND = "BY_HAND", "By hand"
 
 
-class Comparison(models.TextChoices):
-    LEDGER = "LEDGER", "Provider's lines and our books"
-    BANK = "BANK", "Bank lines and remittances"
-
-
 class MatchGroup(models.Model):
     """Items that belong together otherwise than as an equal pair, and why. Written once.
 
@@ -96,20 +96,27 @@ class MatchGroup(models.Model):
         return self.id
 
 
+def _kept(model: type[models.Model]) -> models.ForeignKey[Any, Any]:
+    """A reference that the database checks once per statement (common.triggers.set_wise_reference): a run adds a million matches at once."""
+    return models.ForeignKey(
+        model,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        db_constraint=False,
+        related_name="matches",
+    )
+
+
 class Match(models.Model):
-    """A claim of the first comparison: a line, an operation, or both as a pair that agrees in everything that is compared."""
+    """A claim of the first comparison: a line, an operation, or both as a pair that agrees in everything that is compared. Never changed."""
 
     id = models.BigAutoField(primary_key=True)
-    run = models.ForeignKey(
-        ReconciliationRun, on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="matches"
-    )
-    group = models.ForeignKey(MatchGroup, on_delete=models.PROTECT, null=True, blank=True, related_name="matches")
-    line = models.ForeignKey(
-        StatementLine, on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="matches"
-    )
-    operation = models.ForeignKey(
-        Operation, on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="matches"
-    )
+    run = _kept(ReconciliationRun)
+    group = _kept(MatchGroup)
+    line = _kept(StatementLine)
+    operation = _kept(Operation)
     rule = models.CharField(max_length=20, choices=MatchRule)
 
     class Meta:
@@ -128,7 +135,9 @@ class Match(models.Model):
                 condition=Q(run__isnull=False) | Q(group__isnull=False), name="reconciliation_match_of_a_run_or_a_group"
             ),
         ]
-        indexes = [models.Index(fields=["run"], name="reconciliation_match_by_run")]
+        indexes = [
+            models.Index(fields=["group"], condition=Q(group__isnull=False), name="reconciliation_match_by_group")
+        ]
 
     def __str__(self) -> str:
         return f"{self.line_id} = {self.operation_id}"

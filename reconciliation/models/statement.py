@@ -101,12 +101,20 @@ class StatementLine(models.Model):
     """One line. Its natural key is who, what and the provider's reference; `occurrence` tells real twins apart."""
 
     id = models.BigAutoField(primary_key=True)
-    statement = models.ForeignKey(Statement, on_delete=models.PROTECT, db_index=False, related_name="lines")
+    statement = models.ForeignKey(
+        Statement, on_delete=models.PROTECT, db_index=False, db_constraint=False, related_name="lines"
+    )  # this and the account are checked once per statement (common.triggers.set_wise_reference)
     number = models.PositiveIntegerField()  # in the file that brought it
     provider = models.CharField(max_length=20)
     account_key = models.CharField(max_length=60)  # how the provider names the account
     provider_account = models.ForeignKey(
-        ProviderAccount, on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="+"
+        ProviderAccount,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        db_index=False,
+        db_constraint=False,
+        related_name="+",
     )  # none: the account is not one of ours
     type = models.CharField(max_length=10, choices=LineType)
     provider_reference = models.CharField(max_length=60)
@@ -123,7 +131,7 @@ class StatementLine(models.Model):
         db_table = "statement_line"
         constraints = [
             models.UniqueConstraint(
-                fields=["provider", "account_key", "provider_reference", "type", "occurrence"],
+                fields=["provider_reference", "account_key", "type", "provider", "occurrence"],  # what differs first
                 name="statement_line_once",
             ),
             models.CheckConstraint(

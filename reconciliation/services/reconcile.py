@@ -1,24 +1,31 @@
 """Reconciling a provider's day: one transaction, in the database, under one lock per provider and mode.
 
 Every run also looks again at everything that is still open, so breaks close themselves as soon as a statement or an operation
-explains them. It concludes and records; it never changes money.
+explains them. It concludes and records; of money it books only what a rule lets pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import structlog
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.db import transaction as database
 
-from common.changes import Actor
+from common.changes import Actor, Subject
 from common.ids import new_id
+from common.rows import Rows
+from payments.ledger.accounts import AccountRef
+from payments.ledger.recipes import Leg
+from payments.models.ledger import AccountKind
 from reconciliation.matching import passes
-from reconciliation.models import ReconciliationRun
+from reconciliation.matching.rules import Rule, rules_of
+from reconciliation.models import Comparison, ReconciliationRun
+from reconciliation.services.booking import book
 from reconciliation.services.locks import hold, patient
+from reconciliation.services.rule_sets import rule_set_live
 from reconciliation.sources import SOURCES
 
 log = structlog.get_logger(__name__)
@@ -26,16 +33,7 @@ log = structlog.get_logger(__name__)
 # How far a provider's clock and ours may be apart around midnight: later items are expected in tomorrow's statement.
 CUT_OFF = timedelta(minutes=10)
 
-PASSES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("match by our reference", (passes.MATCH_BY_REFERENCE,)),
-    ("collect the rest", (passes.COLLECT_REST, passes.COLLECT_CANDIDATES)),
-    ("match by the provider's reference", (passes.MATCH_REST,)),
-    ("find ambiguous", (passes.START_FINDINGS, passes.FIND_AMBIGUOUS)),
-    ("find disagreeing", (passes.FIND_DISAGREEING,)),
-    ("find missing in our books", (passes.FIND_MISSING_IN_BOOKS,)),
-    ("find missing at the provider", (passes.FIND_MISSING_AT_PROVIDER,)),
-)
-_TEMPORARY = "DROP TABLE rest_line, candidate, finding"
+STEPS = 11  # what `progress` hears of one run
 
 
 def reconcile_day(
@@ -51,26 +49,12 @@ def reconcile_day(
 
     Safe to run any number of times, at the same time too. Raises KeyError for a provider without statements.
     """
+    rule_set = rule_set_live(provider=provider, comparison=Comparison.LEDGER, now=now)
     run = ReconciliationRun.objects.create(
-        id=new_id("run"), provider=provider, live=live, day=day, actor=actor.name, started_at=now
+        id=new_id("run"), provider=provider, live=live, day=day, actor=actor.name, rule_set=rule_set, started_at=now
     )
-    parameters = _parameters(run, now)
-    with database.atomic(durable=True), connection.cursor() as cursor:
-        patient()
-        hold(f"reconcile:{provider}:{live}")
-        for name, statements in PASSES:
-            progress(name)
-            for statement in statements:
-                cursor.execute(statement, parameters)
-        progress("close and open breaks")
-        cursor.execute(passes.CLOSE_BREAKS, parameters)
-        run.breaks_closed = cursor.rowcount
-        cursor.execute(passes.OPEN_BREAKS, parameters)
-        run.breaks_opened = sum(opened for (opened,) in cursor.fetchall())
-        _count(run, parameters)
-        cursor.execute(_TEMPORARY)
-        run.ended_at = now
-        run.save()
+    with database.atomic(durable=True):
+        compare(run, rules_of(Comparison.LEDGER, rule_set.rules), rule_set.version, actor, now, progress)
     log.info(
         "reconciliation.ended",
         run=run.pk,
@@ -84,14 +68,88 @@ def reconcile_day(
     return run
 
 
-def _parameters(run: ReconciliationRun, now: datetime) -> dict[str, Any]:
+def compare(
+    run: ReconciliationRun,
+    rules: Sequence[Rule],
+    version: int,
+    actor: Actor,
+    now: datetime,
+    progress: Callable[[str], None] = lambda step: None,
+) -> None:
+    """All passes of a run by these rules, in the transaction of the caller."""
+    parameters = _parameters(run, version, now)
+
+    def execute(cursor: Any, name: str, statements: Sequence[str]) -> None:
+        progress(name)
+        for statement in statements:
+            cursor.execute(statement, parameters)
+
+    with connection.cursor() as cursor:
+        patient()
+        hold(f"reconcile:{run.provider}:{run.live}")
+        cursor.execute("SET LOCAL work_mem = '128MB'")
+        progress("match by our reference")
+        _match_bulk(cursor, rules, parameters)
+        execute(cursor, "collect the rest", passes.collect(rules))
+        execute(cursor, "match sums", passes.sums(rules))
+        execute(cursor, "choose the best", passes.CHOOSE)
+        _book_tolerated(cursor, run, actor, now)
+        execute(cursor, "match the rest", passes.MATCH_CHOSEN)
+        for name, statements in passes.find(rules):
+            execute(cursor, name, statements)
+        progress("close and open breaks")
+        cursor.execute(passes.CLOSE_BREAKS, parameters)
+        run.breaks_closed = cursor.rowcount
+        cursor.execute(passes.OPEN_BREAKS, parameters)
+        run.breaks_opened = sum(opened for (opened,) in cursor.fetchall())
+        _count(run, parameters)
+        cursor.execute(f"DROP TABLE {passes.TEMPORARY}")
+        run.ended_at = now
+        run.save()
+
+
+def _match_bulk(cursor: Any, rules: Sequence[Rule], parameters: dict[str, Any]) -> None:
+    """The equal pairs. Somebody who claims one of them by hand in the same moment makes it ask again, more carefully."""
+    statement = passes.bulk(rules)
+    if statement is None:
+        return
+    try:
+        with database.atomic():
+            cursor.execute(statement, parameters)
+    except IntegrityError:
+        cursor.execute(f"{statement} ON CONFLICT DO NOTHING", parameters)
+
+
+def _book_tolerated(cursor: Any, run: ReconciliationRun, actor: Actor, now: datetime) -> None:
+    """What a rule lets pass is no longer owed to us or by us: one entry for each account, currency and sign."""
+    cursor.execute(passes.TOLERATED)
+    for number, (account_id, currency, sign, difference) in enumerate(cursor.fetchall(), start=1):
+        rows = Rows()
+        owed = AccountRef(AccountKind.PROVIDER_RECEIVABLE, currency, run.live, provider_account_id=account_id)
+        lost = AccountRef(AccountKind.DIFFERENCES, currency, run.live)
+        entry = book(
+            rows,
+            fact="match.tolerated",
+            subject=Subject("reconciliation_run", run.pk, number, "", run.live),
+            payload={"account": account_id, "currency": currency, "differenceMinor": difference},
+            legs=[Leg(owed, difference), Leg(lost, -difference)],
+            actor=actor,
+            now=now,
+        )
+        rows.write()
+        cursor.execute(passes.MARK_BOOKED, {"entry": entry, "account": account_id, "currency": currency, "sign": sign})
+
+
+def _parameters(run: ReconciliationRun, version: int, now: datetime) -> dict[str, Any]:
     source = SOURCES[run.provider]
     return {
         "run": run.pk,
+        "version": version,
         "provider": run.provider,
         "live": run.live,
         "day": run.day,
         "now": now,
+        "due": datetime.combine(run.day + timedelta(days=1), time(6), source.format.zone),
         "zone": source.format.zone.key,
         "cut_off": CUT_OFF,
         "approved": source.approved,

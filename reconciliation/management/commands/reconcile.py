@@ -22,7 +22,7 @@ from merchants.models import ProviderAccount
 from reconciliation.models import Break, ReconciliationRun
 from reconciliation.selectors import open_breaks
 from reconciliation.services.fetch import accounts_of, statement_fetch
-from reconciliation.services.reconcile import PASSES, reconcile_day
+from reconciliation.services.reconcile import STEPS, reconcile_day
 from reconciliation.sources import SOURCES
 
 ACTOR = Actor("system:reconcile")
@@ -71,7 +71,7 @@ class Command(BaseCommand):
                     if fetched.problem:
                         problems.append(f"{account}: {fetched.problem}")
                     progress.advance(fetching)
-            comparing = progress.add_task("comparing", total=len(modes) * (len(PASSES) + 1))
+            comparing = progress.add_task("comparing", total=len(modes) * STEPS)
 
             def step(name: str) -> None:
                 progress.update(comparing, description=name, advance=1)
