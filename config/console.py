@@ -105,6 +105,8 @@ UNFOLD: dict[str, Any] = {
                     _item("Bank lines", "account_balance", "reconciliation.bankline"),
                     _item("Remittances", "payments", "reconciliation.remittance"),
                     _item("Match groups", "hub", "reconciliation.matchgroup"),
+                    _item("Matching rules", "tune", "reconciliation.ruleset"),
+                    _item("Rehearsals", "theater_comedy", "reconciliation.rehearsal"),
                 ],
             },
             {

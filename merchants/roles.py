@@ -30,6 +30,11 @@ ACTS = {  # permission -> (model it belongs to, what it allows)
         "Can close a day, and propose to close it with a difference or open it again",
     ),
     "reconciliation.approve_day": ("dayclose", "Can approve closing with a difference and opening again"),
+    "reconciliation.propose_ruleset": (
+        "ruleset",
+        "Can draft and rehearse matching rules, and propose that they go live",
+    ),
+    "reconciliation.approve_ruleset": ("ruleset", "Can approve that matching rules go live"),
     "notifications.replay_webhookdelivery": ("webhookdelivery", "Can send a webhook again"),
 }
 
@@ -81,6 +86,7 @@ _FINANCE = (
     "reconciliation.close_day",
     "payments.propose_review_decision",
     "reconciliation.claim_fees",
+    "reconciliation.propose_ruleset",
 )
 _FINANCE_LEAD = (
     *_FINANCE,

@@ -7,7 +7,7 @@ class ReconciliationConfig(AppConfig):
 
     def ready(self) -> None:
         from common.approvals import register
-        from reconciliation.services import closing, resolutions
+        from reconciliation.services import closing, resolutions, rule_sets
 
-        for act in (*closing.ACTS, *resolutions.ACTS):
+        for act in (*closing.ACTS, *resolutions.ACTS, rule_sets.ACT):
             register(act)

@@ -11,12 +11,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 from payments.models import Operation
 from payments.providers.base import Kind
 from payments.states import OperationState
-<<<<<<< HEAD
-from reconciliation.models import Break, CloseState, DayClose, Match
+from reconciliation.models import Break, BreakKind, CloseState, DayClose, Match
 from reconciliation.models.day import LAST
-=======
-from reconciliation.models import Break, BreakKind, Match
->>>>>>> ef98fff (Matching: rule sets as data, the best candidate wins, sums, fees beside the match, set-wise references)
 
 State = Literal["MATCHED", "BREAK", "PENDING"]
 

@@ -76,27 +76,12 @@ def compare(
     now: datetime,
     progress: Callable[[str], None] = lambda step: None,
 ) -> None:
-    """All passes of a run by these rules, in the transaction of the caller."""
-    parameters = _parameters(run, version, now)
-
-    def execute(cursor: Any, name: str, statements: Sequence[str]) -> None:
-        progress(name)
-        for statement in statements:
-            cursor.execute(statement, parameters)
-
+    """All passes of a run by these rules, in the transaction of the caller, and what became of the day."""
+    parameters = parameters_of(run, version, now)
     with connection.cursor() as cursor:
         patient()
         hold(f"reconcile:{run.provider}:{run.live}")
-        cursor.execute("SET LOCAL work_mem = '128MB'")
-        progress("match by our reference")
-        _match_bulk(cursor, rules, parameters)
-        execute(cursor, "collect the rest", passes.collect(rules))
-        execute(cursor, "match sums", passes.sums(rules))
-        execute(cursor, "choose the best", passes.CHOOSE)
-        _book_tolerated(cursor, run, actor, now)
-        execute(cursor, "match the rest", passes.MATCH_CHOSEN)
-        for name, statements in passes.find(rules):
-            execute(cursor, name, statements)
+        conclude(cursor, rules, parameters, progress, lambda: _book_tolerated(cursor, run, actor, now))
         progress("close and open breaks")
         cursor.execute(passes.CLOSE_BREAKS, parameters)
         run.breaks_closed = cursor.rowcount
@@ -106,6 +91,32 @@ def compare(
         cursor.execute(f"DROP TABLE {passes.TEMPORARY}")
         run.ended_at = now
         run.save()
+
+
+def conclude(
+    cursor: Any,
+    rules: Sequence[Rule],
+    parameters: dict[str, Any],
+    progress: Callable[[str], None],
+    book_tolerated: Callable[[], None],
+) -> None:
+    """Write the matches and leave the findings in the table of that name (and the others of passes.TEMPORARY)."""
+
+    def execute(name: str, statements: Sequence[str]) -> None:
+        progress(name)
+        for statement in statements:
+            cursor.execute(statement, parameters)
+
+    cursor.execute("SET LOCAL work_mem = '128MB'")
+    progress("match by our reference")
+    _match_bulk(cursor, rules, parameters)
+    execute("collect the rest", passes.collect(rules))
+    execute("match sums", passes.sums(rules))
+    execute("choose the best", passes.CHOOSE)
+    book_tolerated()
+    execute("match the rest", passes.MATCH_CHOSEN)
+    for name, statements in passes.find(rules):
+        execute(name, statements)
 
 
 def _match_bulk(cursor: Any, rules: Sequence[Rule], parameters: dict[str, Any]) -> None:
@@ -140,7 +151,8 @@ def _book_tolerated(cursor: Any, run: ReconciliationRun, actor: Actor, now: date
         cursor.execute(passes.MARK_BOOKED, {"entry": entry, "account": account_id, "currency": currency, "sign": sign})
 
 
-def _parameters(run: ReconciliationRun, version: int, now: datetime) -> dict[str, Any]:
+def parameters_of(run: ReconciliationRun, version: int, now: datetime) -> dict[str, Any]:
+    """What the passes are asked with."""
     source = SOURCES[run.provider]
     return {
         "run": run.pk,

@@ -51,8 +51,8 @@ def rule_set_live(*, provider: str, comparison: str, now: datetime) -> RuleSet:
         )
 
 
-def rule_set_draft(*, of: RuleSet, by: User | None, actor: Actor, now: datetime) -> RuleSet:
-    """Copy any version to a new draft."""
+def rule_set_draft(*, of: RuleSet, by: User | None, note: str, actor: Actor, now: datetime) -> RuleSet:
+    """Copy any version to a new draft; `note` says what it is for."""
     with database.atomic():
         hold(f"rule_set:{of.provider}:{of.comparison}")
         draft = RuleSet.objects.create(
@@ -61,7 +61,7 @@ def rule_set_draft(*, of: RuleSet, by: User | None, actor: Actor, now: datetime)
             comparison=of.comparison,
             version=_next_version(of.provider, of.comparison),
             rules=of.rules,
-            note=f"From version {of.version}.",
+            note=note,
             made_by=by,
             created_at=now,
         )
@@ -80,13 +80,13 @@ def rule_set_edit(*, rule_set_id: str, rules: Any, note: str, actor: Actor, now:
     return draft
 
 
-def rule_set_discard(*, rule_set_id: str, actor: Actor, now: datetime) -> None:
+def rule_set_discard(*, rule_set_id: str, reason: str, actor: Actor, now: datetime) -> None:
     """Give a draft up; it stays to be read. Raises InvalidState, NotFound."""
     with database.atomic():
         draft = _draft(rule_set_id)
         draft.state = RuleSetState.DISCARDED
         draft.save(update_fields=["state"])
-        _record(draft, "rule_set.discarded", {}, actor, now)
+        _record(draft, "rule_set.discarded", {}, actor, now, reason)
 
 
 def rule_set_propose(*, rule_set_id: str, reason: str, by: User, actor: Actor, now: datetime) -> Proposal:
@@ -137,8 +137,8 @@ def _activate(proposal: Proposal, actor: Actor, now: datetime) -> None:
 ACT = Act(
     kind=ACTIVATE,
     title="Let a rule set go live",
-    may_propose="reconciliation.change_ruleset",
-    may_approve="reconciliation.activate_ruleset",
+    may_propose="reconciliation.propose_ruleset",
+    may_approve="reconciliation.approve_ruleset",
     lock=_lock,
     execute=_activate,
 )
@@ -158,12 +158,15 @@ def _draft(rule_set_id: str) -> RuleSet:
     return draft
 
 
-def _record(rule_set: RuleSet, action: str, changes: dict[str, Any], actor: Actor, now: datetime) -> None:
+def _record(
+    rule_set: RuleSet, action: str, changes: dict[str, Any], actor: Actor, now: datetime, reason: str = ""
+) -> None:
     record_action(
         actor=actor,
         action=action,
         subject_type="rule_set",
         subject_id=rule_set.pk,
+        reason=reason,
         changes={"provider": rule_set.provider, "version": rule_set.version} | changes,
         now=now,
     )

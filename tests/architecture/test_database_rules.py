@@ -26,6 +26,8 @@ APPEND_ONLY = [
     "fee_claim",
     "fee_claim_line",
     "fee_claim_refund",
+    "reconciliation_match",
+    "reconciliation_rehearsal",
     "day_close",
     "settlement_line",
     "settlement_reserve_release",
@@ -42,6 +44,7 @@ NEVER_DELETED = [
     "refund_batch",
     "refund_batch_item",
     "settlement",
+    "reconciliation_rule_set",
 ]
 
 

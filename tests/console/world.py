@@ -35,6 +35,7 @@ from reconciliation.models import (
     Match,
     MatchGroup,
     ReconciliationRun,
+    Rehearsal,
     Remittance,
     Settlement,
     SettlementTerms,
@@ -42,6 +43,7 @@ from reconciliation.models import (
     StatementFile,
     StatementLine,
 )
+from reconciliation.services.rule_sets import rule_set_live
 from reconciliation.services.settle import books, settle_book
 from tests.factories import (
     NOW,
@@ -216,8 +218,30 @@ def _reconciled(account: ProviderAccount, transaction: Transaction) -> None:
         net_minor=9_900,
         status_code="00",
     )
+    rule_set = rule_set_live(provider="fpx", comparison="LEDGER", now=NOW)
+    Rehearsal.objects.create(
+        id=new_id("rhs"),
+        rule_set=rule_set,
+        rules=rule_set.rules,
+        live=False,
+        first_day=day,
+        last_day=day,
+        figures={"days": 1, "same": 1, "won": 1, "lost": 0, "changed": 0},
+        samples={
+            "won": [{"day": str(day), "line": "FPX990", "now": operation.pk, "before": None, "why": "By REFERENCE"}]
+        },
+        actor="operator:nurul",
+        at=NOW,
+    )
     run = ReconciliationRun.objects.create(
-        id=new_id("run"), provider="fpx", live=False, day=day, actor="system:nightly", started_at=NOW, ended_at=NOW
+        id=new_id("run"),
+        provider="fpx",
+        live=False,
+        day=day,
+        actor="system:nightly",
+        rule_set=rule_set,
+        started_at=NOW,
+        ended_at=NOW,
     )
     Match.objects.create(run=run, line=line, operation=operation, rule="REFERENCE")
     Break.objects.create(

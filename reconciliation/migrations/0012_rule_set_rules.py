@@ -41,7 +41,7 @@ KEEP_MATCHES = migrations.RunSQL(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reconciliation", "0009_rule_sets")]
+    dependencies = [("reconciliation", "0011_rule_sets")]
     operations = [
         no_delete("reconciliation_rule_set"),
         listed_moves("reconciliation_rule_set", "state", RULE_SET_MOVES),

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
         ("common", "0004_proposal_rules"),
         ("merchants", "0003_users"),
         ("payments", "0009_several_captures"),
-        ("reconciliation", "0008_settlement_rules"),
+        ("reconciliation", "0010_fee_claim_rules"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
