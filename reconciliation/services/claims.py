@@ -106,7 +106,12 @@ def signed(operation: Operation) -> int:
 
 
 def own_items(found: Break, *, both_sides: bool) -> Items:
-    """The items of the break itself. A line that is listed twice or fits several stands alone unless `both_sides` are meant."""
+    """The items of the break itself. A line that is listed twice or fits several stands alone unless `both_sides` are meant.
+
+    None of a fee's: the pair is matched, and what ends is the question about its fee.
+    """
+    if found.kind == BreakKind.FEE_MISMATCH and Match.objects.filter(line=found.line_id).exists():
+        return Items(Comparison.LEDGER, found.live, [], [], [], [])
     comparison = Comparison.BANK if found.bank_line_id or found.remittance_id else Comparison.LEDGER
     alone = (
         found.kind == BreakKind.DUPLICATE_LINE
