@@ -117,6 +117,8 @@ UNFOLD: dict[str, Any] = {
                     _item("Settlement lines", "receipt", "reconciliation.settlementline"),
                     _item("Reserves released", "lock_open", "reconciliation.reserverelease"),
                     _item("Terms", "contract", "reconciliation.settlementterms"),
+                    _item("Fee plans", "sell", "payments.feeplan"),
+                    _item("Fees charged", "percent", "payments.feecharge"),
                 ],
             },
             {

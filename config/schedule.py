@@ -20,6 +20,7 @@ EVERY_SECONDS = {
 DAILY = {  # in Kuala Lumpur (settings.CELERY_TIMEZONE); repeats catch up
     "reconciliation.nightly": crontab(hour="2-6", minute=0),
     "reconciliation.close_clean_days": crontab(hour="3-9", minute=30),
+    "reconciliation.settle": crontab(hour="*/2", minute=40),  # days end at different times: each when its own has
     "merchants.announce_expiring_keys": crontab(hour="9-11", minute=0),
     "payments.run_transfer_batch": crontab(hour="9,12,15,18", minute=30, day_of_week="mon-fri"),
 }

@@ -19,6 +19,7 @@ ACTS = {  # permission -> (model it belongs to, what it allows)
     "payments.approve_refundbatch": ("refundbatch", "Can approve a batch of refunds as the second person"),
     "payments.propose_review_decision": ("reviewitem", "Can propose how an open question is closed"),
     "payments.approve_review_decision": ("reviewitem", "Can approve how an open question is closed"),
+    "payments.set_feeplan": ("feeplan", "Can set what a merchant pays"),
     "payments.look_up_operation": ("operation", "Can ask the provider what became of an operation"),
     "reconciliation.work_break": ("break", "Can take, comment and carry forward breaks"),
     "reconciliation.propose_break": ("break", "Can propose how a break ends"),
@@ -64,6 +65,8 @@ _BOOKS = (
     "payments.view_ledgeraccount",
     "payments.view_journalentry",
     "payments.view_posting",
+    "payments.view_feeplan",
+    "payments.view_feecharge",
     "reconciliation.view_*",
     "common.view_proposal",
 )
@@ -91,6 +94,7 @@ _FINANCE = (
 _FINANCE_LEAD = (
     *_FINANCE,
     "payments.approve_review_decision",
+    "payments.set_feeplan",
     "payments.approve_refundbatch",
     "reconciliation.approve_*",
     "reconciliation.write_off_any_break",

@@ -11,6 +11,7 @@ from django.utils import timezone
 from common.changes import Actor
 from reconciliation.services.nightly import close_recent_days, reconcile_yesterday
 from reconciliation.services.reconcile import reconcile_day
+from reconciliation.services.settle_all import settle_yesterday
 
 
 @shared_task(name="reconciliation.nightly")
@@ -32,3 +33,8 @@ def compare(*, provider: str, live: str, day: str, **_later: Any) -> None:
         actor=Actor("system:compare"),
         now=timezone.now(),
     )
+
+
+@shared_task(name="reconciliation.settle")
+def settle(**_later: Any) -> None:
+    settle_yesterday(now=timezone.now())

@@ -3,6 +3,7 @@
 from payments.admin import (
     accounts,
     events,
+    fees,
     ledger,
     operations,
     overview,
@@ -16,6 +17,7 @@ from payments.admin import (
 __all__ = [
     "accounts",
     "events",
+    "fees",
     "ledger",
     "operations",
     "overview",

@@ -84,9 +84,3 @@ def booked_off(parties: Parties, currency: str, minor: int, *, keep: bool) -> li
         else parties.receivable(currency)
     )
     return [Leg(parties.suspense(currency), minor), Leg(other, -minor)]
-
-
-def fee_of(amount: Money, *, basis_points: int, fixed_minor: int) -> Money:
-    """The merchant's fee, rounded half up to the minor unit, never more than the amount."""
-    share = (amount.minor * basis_points * 2 + 10_000) // 20_000
-    return Money(min(share + fixed_minor, amount.minor), amount.currency)

@@ -1,5 +1,6 @@
 from payments.models.account import Account
 from payments.models.bank import Bank
+from payments.models.fee import FeeCharge, FeePlan
 from payments.models.ledger import JournalEntry, LedgerAccount, Posting
 from payments.models.operation import Operation
 from payments.models.payment import Payment
@@ -12,6 +13,8 @@ from payments.models.transaction import Transaction
 __all__ = [
     "Account",
     "Bank",
+    "FeeCharge",
+    "FeePlan",
     "JournalEntry",
     "LedgerAccount",
     "Operation",

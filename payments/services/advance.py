@@ -22,6 +22,7 @@ from payments.models import Operation, ReviewItem, Transaction
 from payments.models.review import ReviewKind
 from payments.providers.base import FailureCode, Kind, Outcome, ProviderResult
 from payments.services import schedule
+from payments.services.fee_plans import plan_at, price_of
 from payments.services.moves import (
     Held,
     answer_questions,
@@ -59,7 +60,7 @@ def payment_advance(*, operation_id: str, result: ProviderResult, actor: Actor, 
     Raises Operation.DoesNotExist.
     """
     with database.atomic():
-        held = hold(operation_id)
+        held = hold(operation_id, now=now)
         conclusion = _conclude(held, result, now)
         if conclusion is None:
             effect = _keep_waiting(held, result, actor, now)
@@ -73,17 +74,19 @@ def payment_advance(*, operation_id: str, result: ProviderResult, actor: Actor, 
     return effect
 
 
-def hold(operation_id: str) -> Held:
-    """The rows of an operation, under their transaction's lock. Raises Operation.DoesNotExist."""
+def hold(operation_id: str, *, now: datetime) -> Held:
+    """The rows of an operation, under their transaction's lock, and its price as it holds at `now`. Raises Operation.DoesNotExist."""
     transaction = Transaction.objects.select_for_update(of=("self",)).get(payments__operations=operation_id)
     operation = (
         Operation.objects.select_for_update(of=("self", "payment"))
         .select_related("payment__provider_account", "refund")
+        .annotate(plan=plan_at(transaction, now))
         .get(pk=operation_id)
     )
     payment = operation.payment
     parties = Parties(transaction.merchant_id, payment.provider_account_id, transaction.live)
-    return Held(transaction, payment, operation, operation.refund, parties)
+    price = price_of(operation.plan, payment.provider_account)
+    return Held(transaction, payment, operation, operation.refund, parties, price)
 
 
 def _conclude(held: Held, result: ProviderResult, now: datetime) -> Result | None:

@@ -100,7 +100,7 @@ def _withdraw(
     reply: Callable[[Transaction], Reply] | None,
 ) -> Transaction:
     with database.atomic():
-        held = hold(operation.pk)
+        held = hold(operation.pk, now=now)
         if not _is_unpaid(held):
             raise _refused(held.transaction)
         rows = Rows()

@@ -64,9 +64,9 @@ class Case:
         return Money.parse(said, currency) if said else self.rows.operation.amount
 
 
-def locked(item: ReviewItem) -> Case:
+def locked(item: ReviewItem, now: datetime) -> Case:
     """The case under its locks: transaction, payment, operation, then the item, read again."""
-    held = hold(item.operation_id) if item.operation_id else None
+    held = hold(item.operation_id, now=now) if item.operation_id else None
     return Case(ReviewItem.objects.select_for_update(of=("self",)).get(pk=item.pk), held)
 
 

@@ -6,7 +6,7 @@ Used by payment_advance alone, under the transaction's lock.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,17 +16,17 @@ from common.changes import Actor, Subject, record_change
 from common.ids import new_id
 from common.money import Money
 from common.rows import Rows
+from payments.ledger.fees import Fee, Price, fee_of
 from payments.ledger.post import post
 from payments.ledger.recipes import (
     Leg,
     Parties,
     captured,
-    fee_of,
     paid_out_unexplained,
     received_unexplained,
     refunded,
 )
-from payments.models import Operation, Payment, Refund, ReviewItem, Transaction
+from payments.models import FeeCharge, Operation, Payment, Refund, ReviewItem, Transaction
 from payments.models.ledger import AccountKind
 from payments.models.review import ANSWERED_BY_THE_END, ReviewKind
 from payments.providers.base import FailureCode, Kind, ProviderResult
@@ -44,6 +44,8 @@ class Held:
     operation: Operation
     refund: Refund | None
     parties: Parties
+    price: Price | None = None  # the merchant's, as it holds now; None where nothing is captured
+    charged: list[Fee] = field(default_factory=list)  # by the move that is being written
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +88,12 @@ def may_try_again(transaction: Transaction, attempt: int, now: datetime) -> bool
 
 def capture_legs(held: Held, amount: Money, *, unexplained: bool = False) -> list[Leg]:
     """The bookkeeping of `amount` captured, with its fee, which the payment gets. `unexplained`: out of suspense."""
-    account = held.payment.provider_account
-    fee = fee_of(amount, basis_points=account.fee_basis_points, fixed_minor=account.fee_fixed_minor)
+    if held.price is None:
+        raise ValueError("the rows were held to be looked at")
+    fee = fee_of(amount, held.price)
     held.payment.fee_minor += fee.minor
-    return captured(held.parties, amount, fee, unexplained=unexplained)
+    held.charged.append(fee)
+    return captured(held.parties, amount, Money(fee.minor, amount.currency), unexplained=unexplained)
 
 
 def end_refund(rows: Rows, refund: Refund, conclusion: Result, result: ProviderResult, now: datetime) -> None:
@@ -200,7 +204,22 @@ def write_move(
         reason=result.reason[:500],
     )
     if legs:
-        post(rows, fact_id=fact_id, fact_name=move.fact, transaction_id=transaction.pk, legs=legs, now=now)
+        entry_id = post(rows, fact_id=fact_id, fact_name=move.fact, transaction_id=transaction.pk, legs=legs, now=now)
+        _explain_fees(rows, held, entry_id)
+
+
+def _explain_fees(rows: Rows, held: Held, entry_id: str) -> None:
+    for fee in held.charged:
+        if fee.minor:
+            rows.insert(
+                FeeCharge,
+                entry_id=entry_id,
+                plan_id=fee.plan_id,
+                amount_minor=fee.amount_minor,
+                percentage_minor=fee.percentage_minor,
+                fixed_minor=fee.fixed_minor,
+                limit_minor=fee.limit_minor,
+            )
 
 
 def _amounts_of(held: Held, move: Move) -> Amounts:

@@ -66,7 +66,7 @@ def review_propose(
 
     Raises NotFound, InvalidState (closed, being given back, or not possible for it), Forbidden.
     """
-    case = _case(item_id, lock=False)
+    case = _case(item_id)
     if case.item.state != ReviewState.OPEN or decision not in DECISIONS[case.item.kind]:
         raise InvalidState("This cannot be decided about it (any more).", state=case.item.state)
     return propose(
@@ -99,19 +99,19 @@ def _pins(case: Case) -> list[Pin]:
     return pins
 
 
-def _case(item_id: str, *, lock: bool) -> Case:
+def _case(item_id: str, *, locked_at: datetime | None = None) -> Case:
     item = ReviewItem.objects.filter(pk=item_id).first()
     if item is None:
         raise NotFound("There is no such question.")
-    return decisions.locked(item) if lock else decisions.unlocked(item)
+    return decisions.locked(item, locked_at) if locked_at else decisions.unlocked(item)
 
 
 def _lock(proposal: Proposal) -> None:
-    _case(proposal.subject_id, lock=True)
+    _case(proposal.subject_id, locked_at=proposal.proposed_at)
 
 
 def _execute(proposal: Proposal, actor: Actor, now: datetime) -> None:
-    case = _case(proposal.subject_id, lock=True)
+    case = _case(proposal.subject_id, locked_at=now)
     decision = Decision(proposal.kind.removeprefix("review.").upper())
     decisions.decide(case, decision, proposal, actor, now)
     record_action(

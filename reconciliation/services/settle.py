@@ -186,9 +186,11 @@ def _claim(settlement: Settlement, book: Book, terms: SettlementTerms) -> dateti
         settlement.dispute_minor,
         settlement.fee_minor,
         settlement.adjustment_minor,
+        settlement.fee_percentage_minor,
+        settlement.fee_fixed_minor,
+        settlement.fee_limit_minor,
     ) = row[2:]
-    settlement.fee_percentage_minor = settlement.fee_fixed_minor = settlement.fee_limit_minor = 0
-    settlement.fee_other_minor = settlement.fee_minor
+    settlement.fee_other_minor = settlement.fee_minor - sum(row[-3:])
     earliest: datetime | None = first
     return earliest
 

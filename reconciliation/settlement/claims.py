@@ -39,7 +39,8 @@ WITH open AS ({_OPEN}), claimed AS (
     FROM open WHERE booked_at < %(until)s
     RETURNING *
 )
-SELECT count(*), min(booked_at), coalesce(sum(gross_minor), 0)::bigint, coalesce(sum(refund_minor), 0)::bigint,
-       coalesce(sum(dispute_minor), 0)::bigint, coalesce(sum(fee_minor), 0)::bigint, coalesce(sum(adjustment_minor), 0)::bigint
-FROM claimed
+SELECT count(*), min(l.booked_at), coalesce(sum(gross_minor), 0)::bigint, coalesce(sum(refund_minor), 0)::bigint,
+       coalesce(sum(dispute_minor), 0)::bigint, coalesce(sum(fee_minor), 0)::bigint, coalesce(sum(adjustment_minor), 0)::bigint,
+       coalesce(sum(c.percentage_minor), 0)::bigint, coalesce(sum(c.fixed_minor), 0)::bigint, coalesce(sum(c.limit_minor), 0)::bigint
+FROM claimed l LEFT JOIN fee_charge c ON c.entry_id = l.entry_id
 """  # noqa: S608 -- as above

@@ -29,6 +29,8 @@ APPEND_ONLY = [
     "reconciliation_match",
     "reconciliation_rehearsal",
     "day_close",
+    "fee_plan",
+    "fee_charge",
     "settlement_line",
     "settlement_reserve_release",
     "settlement_terms",

@@ -12,6 +12,7 @@ SEES = {  # list: the roles that may open it
     "payments/transaction": {"operations", "refunds", "finance", "finance_lead", "support", "auditor", "superuser"},
     "payments/reviewitem": {"operations", "refunds", "finance", "finance_lead", "support", "auditor", "superuser"},
     "payments/providerevent": {"operations", "refunds", "auditor", "superuser"},
+    "payments/feeplan": {"operations", "refunds", "finance", "finance_lead", "auditor", "superuser"},
     "payments/posting": {"operations", "refunds", "finance", "finance_lead", "auditor", "superuser"},
     "reconciliation/break": {"operations", "refunds", "finance", "finance_lead", "auditor", "superuser"},
     "notifications/webhookdelivery": {"operations", "refunds", "support", "auditor", "superuser"},

@@ -16,10 +16,12 @@ from merchants.models import IdempotencyRecord, Merchant, ProviderAccount
 from merchants.services.sessions import sign_in
 from merchants.services.users import merchant_user_create
 from notifications.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
+from payments.ledger.fees import Tier
 from payments.models import Bank, Operation, ProviderEvent, Transaction
 from payments.models.provider_event import EventState
 from payments.providers.base import Outcome
 from payments.services.accounts import account_open
+from payments.services.fee_plans import fee_plan_set
 from payments.services.refund_batches import refund_batch_prepare
 from payments.services.refund_files import Wanted
 from payments.services.refunds import refund_request
@@ -75,6 +77,16 @@ def build_world() -> World:
     ApiKeyFactory(merchant=merchant)
     _signed_in(merchant)
     account = ProviderAccountFactory(merchant=merchant, fee_basis_points=150)
+    fee_plan_set(
+        merchant_id=merchant.pk,
+        live=False,
+        method="fpx",
+        currency="MYR",
+        tiers=[Tier(0, 150, 0)],
+        reason="As agreed",
+        actor=Actor("operator:aisha"),
+        now=NOW,
+    )
     Bank.objects.create(provider="fpx", business=False, code="TEST0021", name="Bank", online=True, refreshed_at=NOW)
     transaction = _refunded(account)
     conflicted = new_transaction(account).transaction

@@ -9,6 +9,7 @@ import pytest
 from django.db import IntegrityError, connection
 from django.db import transaction as database
 
+from common.books import Asked
 from common.changes import Actor, Subject, record_change
 from common.events import EVENT_OF_FACT, render_body
 from common.ids import new_id
@@ -32,6 +33,7 @@ pytestmark = pytest.mark.django_db
 DAY = date(2026, 3, 2)  # NOW is noon of it in Kuala Lumpur
 AFTER = datetime(2026, 3, 2, 16, 30, tzinfo=UTC)  # half past midnight of the next day there
 ACTOR = Actor("system:test")
+LATER_ASKED = Asked(now=NOW + timedelta(minutes=1))
 
 
 def priced(**values: Any) -> ProviderAccount:
@@ -96,6 +98,12 @@ def test_a_period_becomes_one_settlement_that_explains_every_sen() -> None:
 
     assert (made.day, made.period_from, made.period_to) == (DAY, NOW, datetime(2026, 3, 2, 16, 0, tzinfo=UTC))
     assert (made.line_count, made.gross_minor, made.refund_minor, made.fee_minor) == (6, 20_000, 2_500, 340)
+    assert (made.fee_percentage_minor, made.fee_fixed_minor, made.fee_limit_minor, made.fee_other_minor) == (
+        300,
+        40,
+        0,
+        0,
+    )
     assert (made.dispute_minor, made.adjustment_minor, made.carried_over_minor) == (2_000, 7, 0)
     assert (made.net_minor, made.state, made.pay_on) == (15_167, "CREATED", date(2026, 3, 3))
     assert owed(account.merchant) == 0

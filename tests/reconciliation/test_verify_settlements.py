@@ -7,15 +7,15 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from common.books import Asked, verify
+from common.books import verify
 from merchants.models import Merchant
 from tests.factories import NOW, captured_transaction
 from tests.payments.verify.books import proven_elsewhere, wrong
 from tests.payments.verify.test_verify_books import rules_lifted
-from tests.reconciliation.test_settle import AFTER, DAY, agreed, book_other, given_back, priced, settled
+from tests.reconciliation.test_settle import AFTER, DAY, LATER_ASKED, agreed, book_other, given_back, priced, settled
 
 pytestmark = pytest.mark.django_db
-LATER = Asked(now=NOW + timedelta(minutes=1))
+LATER = LATER_ASKED
 TABLES = ("settlement", "settlement_line", "settlement_reserve_release", "posting", "journal_entry", "fact")
 
 
@@ -55,15 +55,19 @@ LINE = f"(SELECT min(entry_id) FROM settlement_line WHERE settlement_id = {LAST}
 VIOLATIONS: dict[str, tuple[str, set[str]]] = {
     "settlement_lines_add_up": (
         f"UPDATE settlement_line SET settlement_id = {FIRST} WHERE entry_id = {LINE}",
-        set(),
+        {"settlement_fees_are_what_was_charged"},
     ),
     "settlement_lines_are_what_was_booked": (
         f"UPDATE settlement_line SET gross_minor = gross_minor + 1 WHERE entry_id = {LINE}",
         {"settlement_lines_add_up"},
     ),
+    "settlement_fees_are_what_was_charged": (
+        "UPDATE settlement SET fee_fixed_minor = fee_fixed_minor + 1, fee_limit_minor = fee_limit_minor - 1",
+        set(),
+    ),
     "what_is_owed_is_not_settled_yet": (
         f"DELETE FROM settlement_line WHERE entry_id = {LINE}",
-        {"settlement_lines_add_up"},
+        {"settlement_lines_add_up", "settlement_fees_are_what_was_charged"},
     ),
     "settlements_follow_one_another": (
         f"UPDATE settlement SET carried_over_minor = carried_over_minor + 1, net_minor = net_minor + 1 WHERE id = {LAST}",

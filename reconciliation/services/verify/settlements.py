@@ -55,6 +55,24 @@ def settlement_lines_are_what_was_booked(asked: Asked) -> Found:
 
 
 @check
+def settlement_fees_are_what_was_charged(asked: Asked) -> Found:
+    """The parts of a settlement's fees are those of the fees that its lines were charged."""
+    return query(
+        examined="settlement WHERE fee_minor <> 0",
+        violations="""
+            SELECT concat('settlement ', s.id, ' has fees of ', s.fee_percentage_minor, ' + ', s.fee_fixed_minor, ' + ', s.fee_limit_minor,
+                          ', its lines ', coalesce(c.percentage, 0), ' + ', coalesce(c.fixed, 0), ' + ', coalesce(c.limited, 0))
+            FROM settlement s LEFT JOIN (
+                SELECT l.settlement_id, sum(c.percentage_minor) AS percentage, sum(c.fixed_minor) AS fixed,
+                       sum(c.limit_minor) AS limited
+                FROM settlement_line l JOIN fee_charge c ON c.entry_id = l.entry_id GROUP BY l.settlement_id
+            ) c ON c.settlement_id = s.id
+            WHERE (s.fee_percentage_minor, s.fee_fixed_minor, s.fee_limit_minor)
+                <> (coalesce(c.percentage, 0), coalesce(c.fixed, 0), coalesce(c.limited, 0))""",
+    )
+
+
+@check
 def what_is_owed_is_not_settled_yet(asked: Asked) -> Found:
     """What the ledger owes a merchant is what no settlement has claimed, and what the last one carried over."""
     return query(

@@ -21,9 +21,11 @@ from common.models import Fact
 from common.money import Money
 from merchants.models import ProviderAccount
 from notifications.models import WebhookEndpoint
+from payments.ledger.fees import Tier
 from payments.models import Account, Operation, ReviewItem, Transaction
 from payments.providers.base import Outcome
 from payments.services.captures import capture_request, void_request
+from payments.services.fee_plans import fee_plan_set
 from payments.services.pages import page_end
 from payments.services.refund_batch_run import refund_batch_run
 from payments.services.refund_batches import refund_batch_prepare, refund_batch_propose
@@ -95,6 +97,17 @@ def day() -> Day:
     settle(sale_of(conflicted), amount=Money(11_000, "MYR"))
     settle(sale_of(expired), Outcome.NOT_FOUND, now=NOW + timedelta(hours=1))
     settle(sale_of(expired), now=NOW + timedelta(hours=2))
+    fee_plan_set(
+        merchant_id=cards.merchant_id,
+        live=False,
+        method="migs",
+        currency="USD",
+        tiers=[Tier(0, 150, 20)],
+        minimum_minor=30,
+        actor=ACTOR,
+        reason="r",
+        now=NOW,
+    )
     held = [new_transaction(cards, amount=Money(5_000, "USD"), manual_capture=True).transaction for _ in range(6)]
     for transaction in held:
         settle(sale_of(transaction))
@@ -215,7 +228,7 @@ def plant(*statements: str, drop: tuple[str, str] | None = None) -> Callable[[Da
         }
         tables = (
             "transaction", "payment", "operation", "refund", "journal_entry", "posting", "audit_record", "statement_line",
-            "reconciliation_match", "account", "refund_batch", "refund_batch_item", "proposal", "review_item",
+            "reconciliation_match", "account", "fee_charge", "refund_batch", "refund_batch_item", "proposal", "review_item",
             "fee_claim_line",
         )  # fmt: skip
         with rules_lifted(*tables), connection.cursor() as cursor:
@@ -235,9 +248,20 @@ NESTED = ("transaction", "transaction_refunded_within_captured_within_authorized
 
 # Name of the check -> how to break its rule, and which other checks must see the same thing.
 VIOLATIONS: dict[str, tuple[Callable[[Day], None], set[str]]] = {
+    "fees_are_their_parts": (
+        plant(f"UPDATE fee_charge SET fixed_minor = fixed_minor + 1 WHERE entry_id IN ({ENTRY})"),
+        set(),
+    ),
+    "fees_follow_their_plan": (
+        plant(
+            "UPDATE fee_charge SET percentage_minor = percentage_minor + 1, limit_minor = limit_minor - 1"
+            " WHERE plan_id IS NOT NULL"
+        ),
+        set(),
+    ),
     "journal_entries_balance": (
         plant(f"UPDATE posting SET amount_minor = amount_minor + 1 WHERE amount_minor = -170 AND entry_id IN ({ENTRY})"),
-        {"the_ledger_sums_to_zero"},
+        {"the_ledger_sums_to_zero", "fees_are_their_parts"},
     ),
     "the_ledger_sums_to_zero": (
         plant("UPDATE ledger_account SET live = true WHERE code = 'fee_income:house:test:MYR'"),
@@ -255,7 +279,7 @@ VIOLATIONS: dict[str, tuple[Callable[[Day], None], set[str]]] = {
         plant(
             f"UPDATE posting SET amount_minor = amount_minor + sign(amount_minor) WHERE abs(amount_minor) = 10000 AND entry_id IN ({ENTRY})"
         ),
-        {"merchants_are_owed_what_was_captured"},
+        {"merchants_are_owed_what_was_captured", "fees_are_their_parts"},
     ),
     "merchants_are_owed_what_was_captured": (
         plant("UPDATE payment SET fee_minor = fee_minor + 1 WHERE transaction_id = '{paid}'"),

@@ -1,0 +1,198 @@
+"""What merchants pay us: their plans, setting a price with the calculator, and what was charged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.decorators import action
+
+from common.console import html
+from common.console.base import ConsoleAdmin
+from common.console.columns import column, mode, money, reference, related, when
+from common.console.site import operator
+from common.errors import CounterfoilError
+from payments.admin.fee_forms import FeePlanForm
+from payments.models import FeeCharge, FeePlan
+from payments.services.fee_plans import fee_plan_set
+
+
+def _percent(basis_points: int) -> str:
+    return f"{basis_points / 100:g} %"
+
+
+@column("price_table", "Price")
+def price(plan: FeePlan) -> Any:
+    """The tiers."""
+    if not plan.tiers:
+        return "The provider account's own price"
+    return html.table(
+        ("From", "Percentage", "Fixed"),
+        [
+            (
+                html.money(t["from_minor"], plan.currency),
+                _percent(t["basis_points"]),
+                html.money(t["fixed_minor"], plan.currency),
+            )
+            for t in plan.tiers
+        ],
+    )
+
+
+@column("price_text", "Price")
+def price_text(plan: FeePlan) -> str:
+    """The first tier in a line."""
+    if not plan.tiers:
+        return "The account's own"
+    first = plan.tiers[0]
+    fixed = f" + {first['fixed_minor']} minor units" if first["fixed_minor"] else ""
+    more = f", {len(plan.tiers)} tiers" if len(plan.tiers) > 1 else ""
+    return f"{_percent(first['basis_points'])}{fixed}{more}"
+
+
+@column("method_name", "Payment type")
+def method(plan: FeePlan) -> str:
+    return plan.method or "All"
+
+
+@admin.register(FeePlan)
+class FeePlanAdmin(ConsoleAdmin):
+    actions_list = ("set_price",)
+    list_display = (
+        related("merchant", "Merchant"),
+        method,
+        "currency",
+        mode(),
+        "version",
+        price_text,
+        when("valid_from", "From", sortable=True),
+        "created_by",
+    )
+    list_filter = (("merchant", RelatedDropdownFilter), "currency", "live")
+    list_select_related = ("merchant",)
+    search_fields = ("=id", "=merchant__code", "=method")
+    search_help_text = "Plan, merchant code or payment type"
+    ordering = ("merchant__code", "currency", "method", "-version")
+    details = (
+        (None, (reference("id", "Plan"), related("merchant", "Merchant"), mode(), method, "currency", "version")),
+        ("Price", (price, money("minimum_minor", "At least"), money("maximum_minor", "At most"))),
+        ("Why", (when("valid_from", "From"), "reason", "created_by", when("created_at", "Set"))),
+    )
+
+    def has_set_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return bool(request.user.has_perm("payments.set_feeplan"))
+
+    @action(description="Set a price", permissions=["set"], url_path="set-price", icon="sell")
+    def set_price(self, request: HttpRequest) -> HttpResponse:
+        form, refused = FeePlanForm(request.POST or None), ""
+        right = request.method == "POST" and form.is_valid()
+        if right and "calculate" not in request.POST:
+            cleaned = form.cleaned_data
+            try:
+                plan = fee_plan_set(
+                    merchant_id=cleaned["merchant"].pk,
+                    live=form.live,
+                    method=cleaned["method"],
+                    currency=cleaned["currency"],
+                    tiers=cleaned["tiers"],
+                    minimum_minor=cleaned["minimum"] or 0,
+                    maximum_minor=cleaned["maximum"] or None,
+                    valid_from=cleaned["valid_from"],
+                    reason=cleaned["reason"],
+                    actor=operator(request),
+                    now=timezone.now(),
+                )
+            except CounterfoilError as exc:
+                refused = exc.message
+            else:
+                messages.success(request, "The price is set. What was captured before keeps its fee.")
+                return redirect(html.page_url(plan))
+        context = self.admin_site.each_context(request) | {
+            "title": "Set a price",
+            "lead": "A new version; earlier ones stay as they are. It holds for payments that are captured from then on.",
+            "form": form,
+            "refused": refused,
+            "submit": "Set the price",
+            "examples": _examples(form) if request.method == "POST" else "",
+            "back": reverse("admin:payments_feeplan_changelist"),
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/payments/fee_form.html", context)
+
+
+def _examples(form: FeePlanForm) -> Any:
+    """The calculator's table."""
+    found = form.examples()
+    return found and html.table(
+        ("Payment of", "Percentage", "Fixed", "Minimum or maximum", "Fee"),
+        [
+            (
+                html.money(amount.minor, amount.currency),
+                *(
+                    html.money(minor, amount.currency)
+                    for minor in (fee.percentage_minor, fee.fixed_minor, fee.limit_minor, fee.minor)
+                ),
+            )
+            for amount, fee in found
+        ],
+    )
+
+
+@column("fee_money", "Fee")
+def fee(charge: FeeCharge) -> Any:
+    return html.money(charge.minor, _currency(charge))
+
+
+def _currency(charge: FeeCharge) -> str:
+    return charge.entry.transaction.currency if charge.entry.transaction else ""
+
+
+def _part(field: str, label: str) -> Any:
+    @column(f"{field}_money", label)
+    def read(charge: FeeCharge) -> Any:
+        return html.money(getattr(charge, field), _currency(charge))
+
+    return read
+
+
+@admin.register(FeeCharge)
+class FeeChargeAdmin(ConsoleAdmin):
+    list_display = (
+        related("entry__transaction", "Transaction"),
+        _part("amount_minor", "Captured"),
+        _part("percentage_minor", "Percentage"),
+        _part("fixed_minor", "Fixed"),
+        _part("limit_minor", "Limits"),
+        fee,
+        related("plan", "Plan"),
+    )
+    list_select_related = ("entry__transaction", "plan")
+    search_fields = ("=entry__id", "=entry__transaction__id", "=plan__id")
+    search_help_text = "Transaction, entry or plan"
+    ordering = ("-entry",)
+    details = (
+        (
+            None,
+            (
+                related("entry__transaction", "Transaction"),
+                related("entry", "Entry"),
+                related("plan", "Plan"),
+                _part("amount_minor", "Captured"),
+            ),
+        ),
+        (
+            "Parts",
+            (
+                _part("percentage_minor", "Percentage"),
+                _part("fixed_minor", "Fixed"),
+                _part("limit_minor", "Limits"),
+                fee,
+            ),
+        ),
+    )
