@@ -81,6 +81,7 @@ def test_what_cannot_be_settled_is_named_and_harms_no_other() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         cursor.execute("ALTER TABLE settlement DROP CONSTRAINT planted")
+        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
     assert run("--date", DAY.isoformat())[0] == 0
     assert Settlement.objects.count() == 2
 
