@@ -27,7 +27,10 @@ SAID = {
     Effect.MOVED: (messages.SUCCESS, "The provider has answered; the payment has moved."),
     Effect.WAITING: (messages.INFO, "The provider does not know yet. It will be asked again on schedule."),
     Effect.REPEATED: (messages.INFO, "The provider said what was known already."),
-    Effect.CONTRADICTED: (messages.WARNING, "The provider contradicts what is final. Nothing was changed."),
+    Effect.CONTRADICTED: (
+        messages.WARNING,
+        "The provider contradicts what is final. Nothing was changed; see the open questions.",
+    ),
     Effect.REVIEW: (messages.WARNING, "The provider's answer needs a decision: see the open questions."),
 }
 

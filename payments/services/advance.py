@@ -48,9 +48,7 @@ class Effect(StrEnum):
     MOVED = "MOVED"
     WAITING = "WAITING"  # still not known: looked up again later
     REPEATED = "REPEATED"  # said before
-    CONTRADICTED = (
-        "CONTRADICTED"  # contradicts what is final: nothing changed, logged as a warning, kept with its event
-    )
+    CONTRADICTED = "CONTRADICTED"  # contradicts money that moved: nothing changed, a person asks which is true
     REVIEW = "REVIEW"  # money moved that should not have: booked to suspense, a person decides
 
 
@@ -148,11 +146,10 @@ def _after_the_end(held: Held, conclusion: Result, result: ProviderResult, actor
     operation = held.operation
     if operation.state == conclusion or (operation.state, conclusion) == (OperationState.CONFLICTED, Result.SUCCEEDED):
         return Effect.REPEATED
-    if conclusion not in _MONEY_MOVED or operation.state in (OperationState.SUCCEEDED, OperationState.CONFLICTED):
-        log.warning(
-            "payment.contradicted", operation=operation.pk, ended=operation.state, said=conclusion, code=result.code
-        )
-        return Effect.CONTRADICTED
+    if operation.state in (OperationState.SUCCEEDED, OperationState.CONFLICTED):
+        return _contradicted(held, conclusion, result, now)
+    if conclusion not in _MONEY_MOVED:
+        return Effect.REPEATED  # no money moved, whichever way it is put
     if ReviewItem.objects.filter(operation=operation, kind=ReviewKind.LATE_SUCCESS).exists():
         return Effect.REPEATED
     rows = Rows()
@@ -164,6 +161,20 @@ def _after_the_end(held: Held, conclusion: Result, result: ProviderResult, actor
     open_review(rows, held, ReviewKind.LATE_SUCCESS, summary, result, now, legs=legs)
     rows.write()
     return Effect.REVIEW
+
+
+def _contradicted(held: Held, conclusion: Result, result: ProviderResult, now: datetime) -> Effect:
+    """Money has moved, and now something else is said of it: a person asks the provider which is true. Nothing is changed."""
+    operation, moved = held.operation, result.amount
+    log.warning(
+        "payment.contradicted", operation=operation.pk, ended=operation.state, said=conclusion, code=result.code
+    )
+    otherwise = f"{moved} {moved.currency}" if conclusion in _MONEY_MOVED and moved else conclusion
+    rows = Rows()
+    summary = f"It ended as {operation.state} with {operation.amount} {operation.currency}; later the provider said {otherwise}."
+    open_review(rows, held, ReviewKind.CONTRADICTION, summary, result, now)
+    rows.write()
+    return Effect.CONTRADICTED
 
 
 def _settle(held: Held, conclusion: Result, result: ProviderResult, actor: Actor, now: datetime) -> Effect:

@@ -66,15 +66,31 @@ def test_the_same_answer_again_changes_nothing():
     assert len(trail(transaction)) == 2
 
 
-def test_declined_after_success_contradicts_and_changes_nothing():
+@pytest.mark.parametrize(
+    ("outcome", "minor", "said"), [(Outcome.DECLINED, None, "DECLINED"), (Outcome.SUCCEEDED, 9_000, "90.00 MYR")]
+)
+def test_what_contradicts_a_success_changes_nothing_and_asks_a_person_once(outcome, minor, said):
     transaction = captured_transaction(ProviderAccountFactory())
+    amount = Money(minor, "MYR") if minor else None
 
-    effect = settle(sale_of(transaction), Outcome.DECLINED, code="05")
+    effects = [settle(sale_of(transaction), outcome, amount=amount, code="05") for _ in range(3)]
 
     transaction.refresh_from_db()
-    assert effect is Effect.CONTRADICTED
-    assert transaction.status == "COMPLETED"
+    item = ReviewItem.objects.get()
+    assert effects == [Effect.CONTRADICTED] * 3
+    assert (transaction.status, postings()["provider_receivable"]) == ("COMPLETED", 10_000)
     assert len(trail(transaction)) == 2
+    assert (item.kind, item.suspense_minor, item.details["code"]) == ("CONTRADICTION", 0, "05")
+    assert item.summary == f"It ended as SUCCEEDED with 100.00 MYR; later the provider said {said}."
+
+
+def test_two_words_for_no_money_are_no_contradiction():
+    transaction = new_transaction(ProviderAccountFactory()).transaction
+    settle(sale_of(transaction), Outcome.DECLINED)
+
+    assert settle(sale_of(transaction), Outcome.NOT_FOUND, now=LATER) is Effect.REPEATED
+
+    assert not ReviewItem.objects.exists()
 
 
 @pytest.mark.parametrize(

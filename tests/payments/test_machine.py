@@ -49,6 +49,7 @@ class Asked:
     minor: int
     state: str
     late: bool = False  # money moved after it had ended
+    contradicted: bool = False  # something else was said after money had moved
     final: bool = True  # a capture that is not leaves the rest reserved
 
 
@@ -121,12 +122,21 @@ class Model:
             asked.state = "UNKNOWN"
 
     def _after_the_end(self, asked: Asked, conclusion: str, minor: int) -> None:
+        if asked.state in ("SUCCEEDED", "CONFLICTED"):
+            if conclusion != asked.state and (asked.state, conclusion) != ("CONFLICTED", "SUCCEEDED"):
+                self._contradict(asked)
+            return
         money_came = conclusion in ("SUCCEEDED", "CONFLICTED") and asked.state in ("DECLINED", "EXPIRED")
         if money_came and not asked.late:
             asked.late = True
             self.version += 1
             self.reviews.append("LATE_SUCCESS")
             self._unexplained(asked, minor)
+
+    def _contradict(self, asked: Asked) -> None:
+        if not asked.contradicted:
+            asked.contradicted = True
+            self.reviews.append("CONTRADICTION")
 
     def _moved(self, asked: Asked) -> None:
         match asked.kind:

@@ -454,6 +454,19 @@ def test_an_overdue_outcome_that_is_answered_closes_its_question():
     )
 
 
+def test_what_was_contradicted_stands_when_two_people_say_so():
+    transaction = captured_transaction(ProviderAccountFactory())
+    settle(sale_of(transaction), Outcome.DECLINED)
+    transaction.refresh_from_db()
+    version = transaction.version
+
+    item = decided(ReviewItem.objects.get(), Decision.STANDS)
+
+    transaction.refresh_from_db()
+    assert (item.state, item.resolution, transaction.version) == ("CLOSED", "Seen the bank's letter", version)
+    assert AuditRecord.objects.filter(action="review.stands", subject_id=item.pk).count() == 1
+
+
 def test_nobody_decides_alone_and_nothing_has_happened():
     transaction, ask = conflicted(9_000), person()
     item = ReviewItem.objects.get()
