@@ -18,8 +18,9 @@ from payments.services.advance import Effect
 from payments.services.cancellations import transaction_cancel
 from payments.services.pages import page_ask_again, page_attempt, page_end
 from payments.services.recovery import sweep
-from payments.states import TransactionStatus
+from payments.states import Decision, TransactionStatus
 from tests.factories import NOW, MerchantFactory, ProviderAccountFactory, attempt, new_hosted, new_transaction, settle
+from tests.payments.deciding import decided
 from tests.payments.test_advance import postings, trail
 from tests.payments.verify.books import wrong
 from tests.support.api import counts
@@ -150,7 +151,7 @@ def test_money_from_an_attempt_that_was_over_stops_further_ones_until_somebody_h
     assert now_of(hosted) == ("PENDING", "fpx", ["DECLINED"])
     assert postings() == {"provider_receivable": 10_000, "suspense": -10_000}
     assert wrong() == {}
-    ReviewItem.objects.update(resolved_at=NOW)
+    decided(ReviewItem.objects.get(), Decision.WRITE_OFF)
     assert attempt(hosted, "migs").payment.attempt == 2
 
 

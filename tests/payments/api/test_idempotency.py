@@ -6,13 +6,13 @@ import json
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from merchants.models import IdempotencyRecord
 from merchants.services.idempotency import reap_records
 from payments.models import Payment, Refund, Transaction
-from tests.factories import captured_transaction
+from payments.providers.base import Outcome
+from tests.factories import captured_transaction, sale_of, settle
 from tests.support.api import Api, api_for, counts, new_body, refusal
 from tests.support.race import race
 
@@ -132,8 +132,7 @@ def test_a_new_key_for_an_old_reference_keeps_its_own_answer(api: Api) -> None:
     api.post("/transactions", new_body(externalReference="order-1"), key="k1")
     second = api.post("/transactions", new_body(externalReference="order-1"), key="k2")
     assert (second.status_code, second[REPLAYED]) == (200, "true")
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE transaction SET status = 'PROCESSING'")
+    settle(sale_of(Transaction.objects.get()), Outcome.PENDING, now=timezone.now())
 
     again = api.post("/transactions", new_body(externalReference="order-1"), key="k2")
 
