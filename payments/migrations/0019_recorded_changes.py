@@ -104,7 +104,7 @@ ENTRY = migrations.RunSQL(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payments", "0016_review_rules")]
+    dependencies = [("payments", "0018_fee_rules")]
     operations = [
         OURS,
         ENTRY,
