@@ -11,15 +11,16 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.timesince import timesince
-from unfold.contrib.filters.admin import ChoicesDropdownFilter
 
-from common.console import html
+from common.console import html, proposals
 from common.console.base import ConsoleAdmin
-from common.console.columns import column, mode, pretty, reference, related, state, when
+from common.console.columns import column, mode, pretty, reference, related, when
 from common.console.filters import DayFilter
 from common.console.panels import CARDS, Card
 from common.console.search import ExactSearch
-from common.models import AuditLink, AuditRecord, Fact, Proposal
+from common.models import AuditLink, AuditRecord, Fact
+
+__all__ = ["proposals"]
 
 RELAY_LATE = timedelta(seconds=60)
 
@@ -82,33 +83,6 @@ class FactAdmin(ExactSearch, ConsoleAdmin):
             (when("created_at", "Created"), when("published_at", "Published"), reference("request_id", "Request")),
         ),
         (None, (pretty("payload", "Payload"),)),
-    )
-
-
-@admin.register(Proposal)
-class ProposalAdmin(ConsoleAdmin):
-    list_display = (
-        "summary",
-        state("state"),
-        "kind",
-        "proposed_by",
-        when("proposed_at", "Proposed"),
-        when("expires_at", "Expires"),
-        "decided_by",
-    )
-    list_filter = (("state", ChoicesDropdownFilter), ("proposed_at", DayFilter))
-    list_select_related = ("proposed_by", "decided_by")
-    search_fields = ("=id", "=subject_id", "=kind")
-    search_help_text = "Proposal, its subject or kind"
-    ordering = ("-proposed_at",)
-    details = (
-        (
-            "What",
-            ("summary", state("state"), "kind", reference("subject_id", "Subject"), pretty("parameters", "Details")),
-        ),
-        ("Asked", ("proposed_by", when("proposed_at", "Proposed"), "reason", when("expires_at", "Expires"))),
-        ("Decided", ("decided_by", when("decided_at", "Decided"), "decision_reason")),
-        (None, (pretty("pins", "Void if these change"),)),
     )
 
 

@@ -157,6 +157,19 @@ def reject(*, proposal_id: str, by: User, reason: str, actor: Actor, now: dateti
     return proposal
 
 
+def pins_hold(proposal: Proposal) -> list[tuple[str, str, bool]]:
+    """Table and key of each pinned row, and whether it still says what it said."""
+    found = []
+    with connection.cursor() as cursor:
+        for pin in proposal.pins:
+            cursor.execute(
+                "SELECT counterfoil_row_digest(%s, %s, %s, %s)",
+                [pin["table"], pin["key_column"], pin["key"], pin["columns"]],
+            )
+            found.append((pin["table"], pin["key"], cursor.fetchone()[0] == pin["digest"]))
+    return found
+
+
 def expire_proposals(*, actor: Actor, now: datetime) -> int:
     """End what nobody decided in time. Returns how many."""
     late = Proposal.objects.filter(state=ProposalState.OPEN, expires_at__lte=now).values_list("pk", flat=True)

@@ -26,6 +26,12 @@ def _item(title: str, icon: str, model: str, *, badge: str | None = None) -> dic
     return item | ({"badge": badge, "badge_variant": "danger"} if badge else {})
 
 
+def _page(title: str, icon: str, model: str, name: str) -> dict[str, Any]:
+    """A link to a page that a model's admin has beside its list, for who may view the list."""
+    app, of = model.split(".")
+    return _item(title, icon, model) | {"link": reverse_lazy(f"admin:{app}_{of}_{name}")}
+
+
 def _static(path: str) -> Callable[[HttpRequest], str]:
     return lambda request: static(path)
 
@@ -63,7 +69,10 @@ UNFOLD: dict[str, Any] = {
         "show_search": False,
         "navigation": [
             {
-                "items": [{"title": "Today", "icon": "monitoring", "link": reverse_lazy("admin:index")}],
+                "items": [
+                    {"title": "Today", "icon": "monitoring", "link": reverse_lazy("admin:index")},
+                    _item("Second person", "how_to_reg", "common.proposal", badge="common.console.proposals.waiting"),
+                ],
             },
             {
                 "title": "Payments",
@@ -88,6 +97,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Journal", "menu_book", "payments.journalentry"),
                     _item("Postings", "list_alt", "payments.posting"),
                     _item("Accounts", "account_balance", "payments.ledgeraccount"),
+                    _page("Where the money is", "balance", "reconciliation.dayclose", "money"),
                 ],
             },
             {
@@ -95,7 +105,8 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     _item("Breaks", "difference", "reconciliation.break"),
-                    _item("Closings", "event_available", "reconciliation.dayclose"),
+                    _page("Day close", "event_available", "reconciliation.dayclose", "board"),
+                    _item("Closings", "lock_clock", "reconciliation.dayclose"),
                     _item("Fee differences", "request_quote", "reconciliation.feeclaim"),
                     _item("Runs", "fact_check", "reconciliation.reconciliationrun"),
                     _item("Matches", "join", "reconciliation.match"),
@@ -145,7 +156,6 @@ UNFOLD: dict[str, Any] = {
                 "title": "Records",
                 "separator": True,
                 "items": [
-                    _item("Proposals", "how_to_reg", "common.proposal"),
                     _item("Facts", "bolt", "common.fact"),
                     _item("Audit log", "history", "common.auditrecord"),
                     _item("Audit chain", "link", "common.auditlink"),

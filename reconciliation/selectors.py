@@ -57,6 +57,22 @@ def open_breaks(*, provider: str, day: date, live: bool | None = None) -> QueryS
     return (breaks if live is None else breaks.filter(live=live)).order_by("kind", "id")
 
 
+def break_difference(found: Break) -> dict[str, int]:
+    """Theirs less ours of one break, per currency in minor units. A line that fits several, or is listed twice, counts as it stands.
+
+    An operation counts if we booked it; a fee above the one agreed on counts against us.
+    """
+    if found.kind == BreakKind.FEE_MISMATCH:
+        return {found.their_currency: (found.our_minor or 0) - (found.their_minor or 0)}
+    total: dict[str, int] = {}
+    if found.their_minor is not None:
+        total[found.their_currency] = found.their_minor
+    booked = found.operation is None or found.operation.state in (OperationState.SUCCEEDED, OperationState.CONFLICTED)
+    if found.our_minor is not None and booked and found.kind not in (BreakKind.DUPLICATE_LINE, BreakKind.AMBIGUOUS):
+        total[found.our_currency] = total.get(found.our_currency, 0) - found.our_minor
+    return total
+
+
 def closed_days(*, provider: str, live: bool) -> QuerySet[DayClose]:
     """The closings that hold, the last day first; a day that was opened again is not among them."""
     return DayClose.objects.filter(LAST, provider=provider, live=live, state=CloseState.CLOSED).order_by("-day")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from django.db.models import Model
@@ -114,3 +114,9 @@ def page_url(row: Model) -> str:
     """The console page of a row."""
     meta = row._meta
     return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+
+
+def amounts(minor: Mapping[str, int]) -> SafeString | str:
+    """Signed amounts of several currencies, one a line."""
+    shown = [(money(value, currency),) for currency, value in sorted(minor.items()) if value]
+    return format_html_join("", "<div>{}</div>", shown) if shown else EMPTY

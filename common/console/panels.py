@@ -39,6 +39,10 @@ class Part:
 CARDS: list[tuple[int, str, Callable[[], Card]]] = []  # order, permission, load
 DASHBOARD: list[Part] = []
 TRANSACTION_PAGE: list[Part] = []  # load(transaction=...)
+PROPOSED: dict[
+    str, Callable[[Any], SafeString]
+] = {}  # kind of an act -> what it would do, for who decides on a proposal
+SUBJECT_PAGES: dict[str, Callable[[str], str]] = {}  # type of a proposal's subject -> the address of its page, by id
 
 
 def may(user: AbstractBaseUser | AnonymousUser, permission: str) -> bool:

@@ -1,134 +1,286 @@
-"""Runs, matches and breaks, to read."""
+"""The queue of breaks: what is open, whose it is and until when; a page for each, and the acts on it.
+
+Nothing here decides anything: whatever makes a difference vanish is proposed, and waits for a second person.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.contrib.auth.models import User
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
+from unfold.decorators import action
 
 from common.console import html
+from common.console.actions import ReasonForm, go_to
 from common.console.base import ConsoleAdmin
-from common.console.columns import column, day, mode, pretty, related, state, when
+from common.console.columns import column, day, mode, related, state, when
 from common.console.filters import OpenFilter
-from reconciliation.admin.filters import ProviderFilter
-from reconciliation.models import Break, Match, ReconciliationRun
+from common.console.proposals import answer_proposal
+from common.console.site import operator
+from common.errors import CounterfoilError
+from payments.admin.operations import SAID
+from reconciliation.admin.break_forms import AdjustForm, AssignForm, CommentForm, DueForm
+from reconciliation.admin.break_lists import BreakLists
+from reconciliation.admin.break_page import break_page
+from reconciliation.admin.filters import AgeFilter, ProviderFilter, QueueFilter
+from reconciliation.models import Break, BreakFilter
+from reconciliation.selectors import break_difference
+from reconciliation.services.breaks import break_ask, breaks_assign, breaks_comment, breaks_set_due
+from reconciliation.services.resolutions import ADJUST, DISPUTE, MATCH, WRITE_OFF, propose_resolution
 
 
-@column("our_money", "We say")
-def ours(row: Break) -> Any:
-    return html.money(row.our_minor, row.our_currency)
+@column("pick", "")
+def pick(row: Break) -> Any:
+    return format_html(
+        '<input type="checkbox" name="pick" value="{}" form="bulk-form" aria-label="Choose break {}">', row.pk, row.pk
+    )
 
 
-@column("their_money", "They say")
-def theirs(row: Break) -> Any:
-    return html.money(row.their_minor, row.their_currency)
+@column("difference_money", "Difference")
+def difference(row: Break) -> Any:
+    return html.amounts(break_difference(row))
 
 
 @column("age", "Age", order="first_seen_at")
 def age(row: Break) -> str:
     """In the classes of the reports: under a day, 1-3, 4-7, more than 7 days."""
     if row.resolved_at is not None:
-        return "Resolved"
+        return row.get_resolution_display()
     days = (timezone.now() - row.first_seen_at).days
     return "< 1 day" if days < 1 else "1-3 days" if days <= 3 else "4-7 days" if days <= 7 else "> 7 days"
 
 
-@admin.register(ReconciliationRun)
-class ReconciliationRunAdmin(ConsoleAdmin):
-    list_display = (
-        day("day", "Day"),
-        "provider",
-        mode(),
-        "lines",
-        "lines_matched",
-        "operations",
-        "operations_matched",
-        "breaks_opened",
-        "breaks_closed",
-        when("ended_at", "Ended"),
-    )
-    list_filter = (ProviderFilter, "live", ("day", RangeDateFilter))
-    search_fields = ("=id", "provider")
-    ordering = ("-started_at",)
-    details = (
-        (None, ("provider", mode(), "day", "actor", when("started_at", "Started"), when("ended_at", "Ended"))),
-        ("Lines of the statements", ("lines", "lines_matched", "lines_broken")),
-        ("Our operations", ("operations", "operations_matched", "operations_broken", "operations_expected")),
-        ("Breaks", ("breaks_opened", "breaks_closed", pretty("totals", "Totals in minor units"))),
-    )
+@column("due_badge", "Due", order="due_on")
+def due(row: Break) -> Any:
+    if row.due_on is None:
+        return html.EMPTY
+    late = row.resolved_at is None and row.due_on < timezone.localdate()
+    return html.badge("OVERDUE", f"{row.due_on:%-d %b}") if late else f"{row.due_on:%-d %b}"
 
 
-@admin.register(Match)
-class MatchAdmin(ConsoleAdmin):
-    list_display = (
-        "id",
-        related("line", "Statement line"),
-        related("operation", "Operation"),
-        related("operation__payment__transaction", "Transaction"),
-        "rule",
-    )
-    list_filter = (("rule", ChoicesDropdownFilter),)
-    list_select_related = ("line", "operation__payment__transaction")
-    search_fields = ("=line__provider_reference", "=operation__reference", "=operation__payment__transaction__id")
-    search_help_text = "Provider reference, our reference or transaction"
-    ordering = ("-id",)
-    details = (
-        (
-            None,
-            (
-                related("line", "Statement line"),
-                related("operation", "Operation"),
-                related("operation__payment__transaction", "Transaction"),
-                "rule",
-                related("run", "Run"),
-            ),
-        ),
-    )
+@column("comment_count", "Notes")
+def comment_count(row: Any) -> Any:
+    return row.comment_count or html.EMPTY
 
 
 @admin.register(Break)
-class BreakAdmin(ConsoleAdmin):
+class BreakAdmin(BreakLists, ConsoleAdmin):
+    list_before_template = "admin/reconciliation/break/queue.html"
+    actions_detail = ("assign", "comment", "set_due", "ask", "adjust", "write_off", "dispute", "match_it")
     list_display = (
+        pick,
         state("kind", "Kind"),
+        difference,
         day("day", "Day"),
         "provider",
         mode(),
-        ours,
-        theirs,
         related("operation__payment__transaction", "Transaction"),
         "cause",
         age,
+        "owner",
+        due,
+        comment_count,
     )
-    list_filter = (OpenFilter, ("kind", ChoicesDropdownFilter), ProviderFilter, "live", ("day", RangeDateFilter))
-    list_select_related = ("operation__payment__transaction",)
+    list_display_links = ("kind_badge",)
+    list_filter = (
+        OpenFilter,
+        QueueFilter,
+        AgeFilter,
+        ("kind", ChoicesDropdownFilter),
+        ProviderFilter,
+        "live",
+        ("day", RangeDateFilter),
+    )
+    list_select_related = ("operation__payment__transaction", "owner")
     search_fields = (
         "=line__provider_reference",
         "=line__our_reference",
         "=operation__reference",
         "=operation__payment__transaction__id",
+        "=bank_line__reference",
+        "=remittance__id",
     )
-    search_help_text = "Provider reference, our reference or transaction"
+    search_help_text = "Provider, bank or our reference, transaction or remittance"
     ordering = ("first_seen_at", "id")
-    details = (
-        (None, (state("kind", "Kind"), "cause", ours, theirs, "provider", mode(), "day")),
-        (
-            "Items",
-            (
-                related("line", "Statement line"),
-                related("operation", "Operation"),
-                related("operation__payment__transaction", "Transaction"),
-            ),
-        ),
-        (
-            "When",
-            (
-                when("first_seen_at", "First seen"),
-                when("last_seen_at", "Last seen"),
-                when("resolved_at", "Resolved"),
-                related("run", "Found by"),
-                related("resolved_by_run", "Closed by"),
-            ),
-        ),
+    details = ((None, (state("kind", "Kind"), "cause", when("first_seen_at", "First seen"))),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Break]:
+        return super().get_queryset(request).annotate(comment_count=Count("comments"))  # type: ignore[no-any-return]
+
+    def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:
+        return (list_display[1],)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        found = self.get_object(request, unquote(object_id))
+        if found is None or not self.has_view_permission(request, found):
+            return super().change_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
+        context = {"page": break_page(found, request.user), "title": "Break", "subtitle": None}
+        return super().change_view(request, object_id, form_url, context | (extra_context or {}))  # type: ignore[no-any-return]
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        return []  # the page has its own buttons, beside what they act on
+
+    def has_work_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return bool(request.user.has_perm("reconciliation.work_break"))
+
+    def has_propose_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return bool(request.user.has_perm("reconciliation.propose_break"))
+
+    def has_look_up_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return bool(request.user.has_perm("payments.look_up_operation"))
+
+    @action(
+        description="Assign",
+        permissions=["work"],
+        url_path="assign",
+        dialog={"title": "Assign", "description": "", "form_class": AssignForm, "form_submit_text": "Assign"},
     )
+    def assign(self, request: HttpRequest, form: AssignForm, object_id: str) -> HttpResponse:
+        owner: User | None = form.cleaned_data["owner"]
+        return self._work(request, object_id, breaks_assign, "Assigned.", owner=owner)
+
+    @action(
+        description="Comment",
+        permissions=["work"],
+        url_path="comment",
+        dialog={"title": "Comment", "description": "", "form_class": CommentForm, "form_submit_text": "Note it"},
+    )
+    def comment(self, request: HttpRequest, form: CommentForm, object_id: str) -> HttpResponse:
+        return self._work(request, object_id, breaks_comment, "Noted.", text=form.cleaned_data["comment"])
+
+    @action(
+        description="Due date",
+        permissions=["work"],
+        url_path="due",
+        dialog={
+            "title": "Due date",
+            "description": "A later day carries the break forward. It stays open.",
+            "form_class": DueForm,
+            "form_submit_text": "Set",
+        },
+    )
+    def set_due(self, request: HttpRequest, form: DueForm, object_id: str) -> HttpResponse:
+        given = form.cleaned_data
+        return self._work(request, object_id, breaks_set_due, "Set.", due_on=given["due_on"], reason=given["reason"])
+
+    @action(
+        description="Ask the provider now",
+        permissions=["look_up"],
+        url_path="ask",
+        dialog={
+            "title": "Ask the provider now",
+            "description": "Asks what became of the operation and takes in the answer. Nothing is sent again.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Ask",
+        },
+    )
+    def ask(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        found = get_object_or_404(Break, pk=unquote(object_id))
+        try:
+            effect = break_ask(break_id=found.pk, reason=form.cleaned_data["reason"], **_by(request))
+        except CounterfoilError as exc:
+            messages.error(request, exc.message)
+        else:
+            ended = (messages.INFO, "Its outcome is final: there is nothing to ask about.")
+            level, text = SAID[effect] if effect else ended
+            messages.add_message(request, level, text)
+        return go_to(request, html.page_url(found))
+
+    @action(
+        description="Adjust by journal",
+        permissions=["propose"],
+        url_path="adjust",
+        dialog={
+            "title": "Propose to adjust by journal",
+            "description": "The difference is booked against the account you choose, once a second person has approved.",
+            "form_class": AdjustForm,
+            "form_submit_text": "Propose",
+        },
+    )
+    def adjust(self, request: HttpRequest, form: AdjustForm, object_id: str) -> HttpResponse:
+        return self._propose(request, object_id, ADJUST, form, counter=form.cleaned_data["counter"])
+
+    @action(
+        description="Write off",
+        permissions=["propose"],
+        url_path="write-off",
+        dialog={
+            "title": "Propose to write off",
+            "description": "The difference becomes ours, once a second person has approved.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Propose",
+        },
+    )
+    def write_off(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        return self._propose(request, object_id, WRITE_OFF, form)
+
+    @action(
+        description="Book the dispute",
+        permissions=["propose"],
+        url_path="dispute",
+        dialog={
+            "title": "Propose to book the dispute",
+            "description": "A chargeback is taken from what the merchant is owed, a reversal given back, once a second person has approved.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Propose",
+        },
+    )
+    def dispute(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        return self._propose(request, object_id, DISPUTE, form)
+
+    @action(
+        description="Match",
+        permissions=["propose"],
+        url_path="match-both",
+        dialog={
+            "title": "Propose to match them",
+            "description": "Both items of this break are taken as one, and their difference is booked, once a second person has approved.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Propose",
+        },
+    )
+    def match_it(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        return self._propose(request, object_id, MATCH, form)
+
+    def _work(self, request: HttpRequest, object_id: str, act: Any, done: str, **given: Any) -> HttpResponse:
+        found = get_object_or_404(Break, pk=unquote(object_id))
+        try:
+            changed = act(break_ids=[found.pk], **given, **_by(request))
+        except CounterfoilError as exc:
+            messages.error(request, exc.message)
+        else:
+            messages.success(request, done if changed else "Nothing to change.")
+        return go_to(request, html.page_url(found))
+
+    def _propose(self, request: HttpRequest, object_id: str, kind: str, form: ReasonForm, **given: Any) -> HttpResponse:
+        found = get_object_or_404(Break, pk=unquote(object_id))
+        return answer_proposal(
+            request,
+            lambda: propose_resolution(
+                kind=kind, break_id=found.pk, reason=form.cleaned_data["reason"], **given, **_by(request)
+            ),
+            html.page_url(found),
+        )
+
+
+def _by(request: HttpRequest) -> dict[str, Any]:
+    return {"by": request.user, "actor": operator(request), "now": timezone.now()}
+
+
+@admin.register(BreakFilter)
+class BreakFilterAdmin(ConsoleAdmin):
+    list_display = ("name", "owner", "query", when("created_at", "Made"))
+    list_select_related = ("owner",)
+    search_fields = ("name",)
+    ordering = ("name",)
+    details = ((None, ("name", "owner", "query", when("created_at", "Made"))),)

@@ -1,4 +1,5 @@
 from reconciliation.models.bank import BankLine, Remittance
+from reconciliation.models.break_filter import BreakFilter
 from reconciliation.models.day import CloseState, DayClose
 from reconciliation.models.fee_claim import FeeClaim, FeeClaimLine, FeeClaimRefund
 from reconciliation.models.matching import (
@@ -28,6 +29,7 @@ __all__ = [
     "BankMatch",
     "Break",
     "BreakComment",
+    "BreakFilter",
     "BreakKind",
     "CloseState",
     "Comparison",

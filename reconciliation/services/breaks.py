@@ -18,7 +18,7 @@ from common.errors import Forbidden, InvalidRequest, InvalidState, NotFound
 from common.queue import nudge
 from payments.services.advance import Effect
 from payments.services.operations import operation_look_up
-from reconciliation.models import Break, BreakComment
+from reconciliation.models import Break, BreakComment, BreakFilter
 
 WORK = "reconciliation.work_break"
 
@@ -49,6 +49,22 @@ def breaks_comment(*, break_ids: Collection[int], text: str, by: User, actor: Ac
         for pk in found:
             _record("break.commented", pk, "", {"comment": [None, text[:200]]}, actor, now)
     return len(found)
+
+
+def break_filter_save(*, owner: User, name: str, query: str, now: datetime) -> BreakFilter:
+    """Keep the queue's filters under a name of this person's; the same name again replaces it. Raises InvalidRequest."""
+    name = name.strip()
+    if not name or len(name) > 60 or len(query) > 500:
+        raise InvalidRequest("A filter's name has 1 to 60 characters.", fields={"name": ["1 to 60 characters."]})
+    found, _ = BreakFilter.objects.update_or_create(
+        owner=owner, name=name, defaults={"query": query}, create_defaults={"query": query, "created_at": now}
+    )
+    return found
+
+
+def break_filter_remove(*, owner: User, filter_id: int) -> None:
+    """Forget one of this person's own filters."""
+    BreakFilter.objects.filter(owner=owner, pk=filter_id).delete()
 
 
 def break_ask(*, break_id: int, reason: str, by: User, actor: Actor, now: datetime) -> Effect | None:

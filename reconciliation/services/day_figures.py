@@ -17,8 +17,6 @@ from merchants.models import ProviderAccount
 from reconciliation.models import Break, ReconciliationRun, Statement, StatementState
 from reconciliation.services.fetch import accounts_of, day_ends_at
 
-AGES = ("< 1 day", "1-3 days", "4-7 days", "> 7 days")
-
 
 @dataclass(frozen=True, slots=True)
 class DayFigures:
@@ -136,28 +134,41 @@ SELECT (SELECT count(*) FROM statement_line l JOIN of_day s ON s.id = l.statemen
                   AND NOT EXISTS (SELECT FROM reconciliation_break b WHERE b.bank_line_id = l.id AND b.resolved_at IS NULL))
 """
 
-_UNEXPLAINED = """
-WITH open_break AS (
-    SELECT * FROM reconciliation_break
-    WHERE provider = %(provider)s AND live = %(live)s AND (%(day)s::date IS NULL OR day = %(day)s) AND resolved_at IS NULL
-), item AS (
-    SELECT DISTINCT 'line' AS what, l.id::text AS id, l.currency, l.amount_minor AS minor
+# Each item once a day: a line or an operation may be in several breaks.
+_ITEMS = """
+item AS (
+    SELECT DISTINCT b.provider, b.live, b.day, 'line' AS what, l.id::text AS id, l.currency, l.amount_minor AS minor
     FROM open_break b JOIN statement_line l ON l.id = b.line_id
     WHERE NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.line_id = l.id)
     UNION ALL
-    SELECT DISTINCT 'operation', o.id, o.currency, CASE WHEN o.kind = 'REFUND' THEN o.amount_minor ELSE -o.amount_minor END
+    SELECT DISTINCT b.provider, b.live, b.day, 'operation', o.id, o.currency,
+           CASE WHEN o.kind = 'REFUND' THEN o.amount_minor ELSE -o.amount_minor END
     FROM open_break b JOIN operation o ON o.id = b.operation_id
     WHERE o.state IN ('SUCCEEDED', 'CONFLICTED') AND NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.operation_id = o.id)
     UNION ALL
-    SELECT 'fee', b.id::text, b.their_currency, b.our_minor - b.their_minor FROM open_break b WHERE b.kind = 'FEE_MISMATCH'
+    SELECT b.provider, b.live, b.day, 'fee', b.id::text, b.their_currency, b.our_minor - b.their_minor
+    FROM open_break b WHERE b.kind = 'FEE_MISMATCH'
     UNION ALL
-    SELECT DISTINCT 'bank line', l.id::text, l.currency, l.amount_minor
+    SELECT DISTINCT b.provider, b.live, b.day, 'bank line', l.id::text, l.currency, l.amount_minor
     FROM open_break b JOIN bank_line l ON l.id = b.bank_line_id
     WHERE NOT EXISTS (SELECT FROM reconciliation_bank_match m WHERE m.bank_line_id = l.id)
     UNION ALL
-    SELECT DISTINCT 'remittance', r.id, r.currency, -r.net_minor
+    SELECT DISTINCT b.provider, b.live, b.day, 'remittance', r.id, r.currency, -r.net_minor
     FROM open_break b JOIN remittance r ON r.id = b.remittance_id
     WHERE NOT EXISTS (SELECT FROM reconciliation_bank_match m WHERE m.remittance_id = r.id)
-)
+)"""
+
+_UNEXPLAINED = f"""
+WITH open_break AS (
+    SELECT * FROM reconciliation_break
+    WHERE provider = %(provider)s AND live = %(live)s AND (%(day)s::date IS NULL OR day = %(day)s) AND resolved_at IS NULL
+), {_ITEMS}
 SELECT currency, sum(minor) FROM item GROUP BY currency HAVING sum(minor) <> 0 ORDER BY currency
-"""
+"""  # noqa: S608 -- constants of this module
+
+UNEXPLAINED_BY_DAY = f"""
+WITH open_break AS (
+    SELECT * FROM reconciliation_break WHERE day BETWEEN %(first)s AND %(last)s AND resolved_at IS NULL
+), {_ITEMS}
+SELECT provider, live, day, currency, sum(minor) FROM item GROUP BY 1, 2, 3, 4 HAVING sum(minor) <> 0
+"""  # noqa: S608 -- constants of this module

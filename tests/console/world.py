@@ -30,6 +30,7 @@ from reconciliation.models import (
     BankMatch,
     Break,
     BreakComment,
+    BreakFilter,
     DayClose,
     FeeClaim,
     FeeClaimLine,
@@ -369,6 +370,7 @@ def _three_sides(account: ProviderAccount, statement: Statement, run: Reconcilia
     _claimed(statement, Break.objects.get(run=run))
     person, _ = User.objects.get_or_create(username="demo_clerk")
     found = Break.objects.get(run=run)
+    BreakFilter.objects.create(owner=person, name="Mine", query="queue=mine", created_at=NOW)
     BreakComment.objects.create(break_item=found, author=person, text="Asked the provider.", at=NOW)
     Proposal.objects.create(
         id=new_id("prp"),

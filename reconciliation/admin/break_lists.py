@@ -1,0 +1,278 @@
+"""What the queue has beside its list: saved filters, one act on many, spreadsheets out and in, and matching by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.core import signing
+from django.core.exceptions import PermissionDenied
+from django.http import FileResponse, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+
+from common.console import html
+from common.console.proposals import answer_proposal
+from common.console.site import operator
+from common.errors import CounterfoilError, InvalidRequest
+from common.money import exponent
+from payments.models import Operation
+from reconciliation.admin.break_forms import BulkForm, FileForm, MatchForm
+from reconciliation.admin.break_page import candidates, near_line, near_operation
+from reconciliation.admin.filters import QUEUES
+from reconciliation.models import Break, BreakFilter
+from reconciliation.selectors import break_difference
+from reconciliation.services.break_files import MAX_BYTES, apply_rows, plan_of, read_rows, write_breaks
+from reconciliation.services.breaks import (
+    break_filter_remove,
+    break_filter_save,
+    breaks_assign,
+    breaks_comment,
+    breaks_set_due,
+)
+from reconciliation.services.claims import signed
+from reconciliation.services.resolutions import MATCH, WRITE_OFF, propose_resolution
+
+_AT_ONCE = 200
+_SALT = "reconciliation.break_file"
+
+
+class BreakLists:
+    """Mixed into the admin of breaks."""
+
+    admin_site: Any
+    opts: Any
+
+    def get_urls(self) -> list[Any]:
+        own = [
+            ("bulk/", self.bulk, "bulk"),
+            ("filters/save/", self.save_filter, "save_filter"),
+            ("filters/<int:filter_id>/remove/", self.remove_filter, "remove_filter"),
+            ("export/", self.export, "export"),
+            ("import/", self.import_file, "import"),
+            ("<int:object_id>/match/", self.match, "match"),
+            ("<int:object_id>/take/", self.take, "take"),
+        ]
+        urls: list[Any] = super().get_urls()  # type: ignore[misc]
+        return [
+            path(route, self.admin_site.admin_view(view), name=f"reconciliation_break_{name}")
+            for route, view, name in own
+        ] + urls
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        chosen = {name: value for name, value in request.GET.items() if name not in ("p", "o", "q")}
+        me: Any = request.user
+        own = BreakFilter.objects.filter(owner=me)
+        context = {
+            "queues": [(label, f"?queue={key}", request.GET.get("queue") == key) for key, label in QUEUES],
+            "filters": [(saved, request.GET.urlencode() == saved.query) for saved in own],
+            "query": request.GET.urlencode() if chosen else "",
+            "works": request.user.has_perm("reconciliation.work_break"),
+        }
+        return super().changelist_view(request, context | (extra_context or {}))  # type: ignore[misc,no-any-return]
+
+    def save_filter(self, request: HttpRequest) -> HttpResponse:
+        _only(request, "reconciliation.view_break", post=True)
+        query = request.POST.get("query", "")
+        try:
+            saved = break_filter_save(
+                owner=request.user,  # type: ignore[arg-type]
+                name=request.POST.get("name", ""),
+                query=query,
+                now=timezone.now(),
+            )
+        except CounterfoilError as exc:
+            messages.error(request, exc.message)
+        else:
+            messages.success(request, f"Saved as {saved.name}.")
+        return redirect(f"{_queue()}?{query}")
+
+    def remove_filter(self, request: HttpRequest, filter_id: int) -> HttpResponse:
+        _only(request, "reconciliation.view_break", post=True)
+        break_filter_remove(owner=request.user, filter_id=filter_id)  # type: ignore[arg-type]
+        return redirect(_queue())
+
+    def bulk(self, request: HttpRequest) -> HttpResponse:
+        """One act on those that were chosen: a GET asks which act, a POST does it, each break on its own where it is proposed."""
+        _only(request, "reconciliation.work_break")
+        source = request.POST if request.method == "POST" else request.GET
+        picked = [int(pk) for pk in source.getlist("pick")[:_AT_ONCE] if pk.isdecimal()]
+        rows = list(
+            Break.objects.filter(pk__in=picked, resolved_at=None).select_related("operation", "owner").order_by("pk")
+        )
+        if not rows:
+            messages.info(request, "Choose breaks in the list first.")
+            return redirect(_queue())
+        form = BulkForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            _bulk(request, [row.pk for row in rows], form.cleaned_data)
+            return redirect(_queue())
+        return self._page(
+            request,
+            "admin/reconciliation/break/bulk.html",
+            {
+                "title": f"{len(rows)} breaks",
+                "form": form,
+                "rows": [(row, html.amounts(break_difference(row))) for row in rows],
+            },
+        )
+
+    def export(self, request: HttpRequest) -> Any:
+        """The queue as it is filtered, as a workbook."""
+        _only(request, "reconciliation.view_break")
+        rows = self.get_changelist_instance(request).get_queryset(request)  # type: ignore[attr-defined]
+        return FileResponse(
+            write_breaks(rows.select_related("operation", "line", "owner", "bank_line", "remittance")),
+            as_attachment=True,
+            filename=f"breaks-{timezone.localdate()}.xlsx",
+            content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        )
+
+    def import_file(self, request: HttpRequest) -> HttpResponse:
+        """The filled-in workbook: first what it would do, row by row; applied when that is confirmed. Proposals are made, nothing is decided."""
+        _only(request, "reconciliation.work_break")
+        if request.method == "POST" and "rows" in request.POST:
+            try:
+                rows = signing.loads(request.POST["rows"], salt=_SALT + str(request.user.pk), max_age=3600)
+            except signing.BadSignature:
+                messages.error(request, "The preview is older than an hour: upload the file again.")
+                return redirect(reverse("admin:reconciliation_break_import"))
+            done, problems = apply_rows(rows, by=request.user, actor=operator(request), now=timezone.now())  # type: ignore[arg-type]
+            messages.success(request, f"{done} changes made or proposed, {len(problems)} rows refused.")
+            for number, why in problems[:10]:
+                messages.error(request, f"Row {number}: {why}")
+            return redirect(_queue())
+        form, refused = FileForm(request.POST or None, request.FILES or None), ""
+        if request.method == "POST" and form.is_valid():
+            try:
+                if form.cleaned_data["file"].size > MAX_BYTES:
+                    raise InvalidRequest(f"The file is larger than {MAX_BYTES // 1_000_000} MB.")
+                rows = read_rows(form.cleaned_data["file"].read())
+                plan = plan_of(rows, by=request.user)  # type: ignore[arg-type]
+            except CounterfoilError as exc:
+                refused = exc.message
+            else:
+                context = {
+                    "title": "What the file would do",
+                    "plan": plan,
+                    "changing": sum(bool(each.does) for each in plan),
+                    "failing": sum(bool(each.problem) for each in plan),
+                    "rows": signing.dumps(rows, salt=_SALT + str(request.user.pk), compress=True),
+                }
+                return self._page(request, "admin/reconciliation/break/import.html", context)
+        context = {
+            "title": "Import the filled-in queue",
+            "lead": "Export the queue, fill in owner, due date, comment, resolution and reason, and bring it back. First you see what it would do.",
+            "form": form,
+            "refused": refused,
+            "submit": "Look at it",
+            "back": _queue(),
+        }
+        return self._page(request, "admin/common/form_page.html", context)
+
+    def take(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """It is mine now."""
+        _only(request, "reconciliation.work_break", post=True)
+        found = get_object_or_404(Break, pk=object_id)
+        me: Any = request.user
+        breaks_assign(break_ids=[found.pk], owner=me, by=me, actor=operator(request), now=timezone.now())
+        return redirect(html.page_url(found))
+
+    def match(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Choose what a break's item belongs with: a GET shows what is free, a POST proposes it."""
+        _only(request, "reconciliation.propose_break")
+        rows = Break.objects.select_related("line__provider_account", "operation__payment__provider_account")
+        found = get_object_or_404(rows, pk=object_id)
+        chosen = request.POST.getlist("pick")
+        me: Any = request.user
+        form = MatchForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            keys: dict[str, Any] = (
+                {"operations": chosen} if found.line_id else {"lines": [int(x) for x in chosen if x.isdecimal()]}
+            )
+            return answer_proposal(
+                request,
+                lambda: propose_resolution(
+                    kind=MATCH, break_id=found.pk, by=me, actor=operator(request), now=timezone.now(),
+                    reason=form.cleaned_data["reason"], counter=form.cleaned_data["counter"], **keys,
+                ),
+                html.page_url(found),
+            )  # fmt: skip
+        term = request.GET.get("q", "").strip()
+        wanted, currency = (
+            (found.line.amount_minor, found.line.currency)
+            if found.line
+            else (signed(found.operation), found.operation.currency)
+            if found.operation
+            else (0, "")
+        )
+        offered = [
+            (row, near_operation(row, wanted) if isinstance(row, Operation) else near_line(row, wanted), _minor(row))
+            for row in candidates(found, term)
+        ]
+        context = {
+            "title": "Match by hand",
+            "found": found,
+            "form": form,
+            "offered": offered,
+            "term": term,
+            "wanted": wanted,
+            "currency": currency,
+            "digits": exponent(currency) if currency else 2,
+            "chosen": chosen or request.GET.getlist("pick"),
+        }
+        return self._page(request, "admin/reconciliation/break/match.html", context)
+
+    def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+        return TemplateResponse(
+            request, template, self.admin_site.each_context(request) | {"opts": self.opts, "queue": _queue()} | context
+        )
+
+
+def _minor(row: Any) -> int:
+    return signed(row) if isinstance(row, Operation) else int(row.amount_minor)
+
+
+def _bulk(request: HttpRequest, ids: list[int], given: dict[str, Any]) -> None:
+    by: dict[str, Any] = {"by": request.user, "actor": operator(request), "now": timezone.now()}
+    text = given["text"].strip()
+    try:
+        match given["act"]:
+            case "assign":
+                changed = breaks_assign(break_ids=ids, owner=given["owner"], **by)
+            case "due":
+                changed = breaks_set_due(break_ids=ids, due_on=given["due_on"], reason=text, **by)
+            case "comment":
+                changed = breaks_comment(break_ids=ids, text=text, **by)
+            case act:
+                changed = _propose_each(request, ids, MATCH if act == "match" else WRITE_OFF, text, by)
+    except CounterfoilError as exc:
+        messages.error(request, exc.message)
+    else:
+        messages.success(request, f"{changed} of {len(ids)} breaks.")
+
+
+def _propose_each(request: HttpRequest, ids: list[int], kind: str, reason: str, by: dict[str, Any]) -> int:
+    """A proposal for each break; one that cannot be proposed is named and holds up none of the others."""
+    proposed = 0
+    why: dict[str, list[str]] = {}
+    for pk in ids:
+        try:
+            propose_resolution(kind=kind, break_id=pk, reason=reason, **by)
+            proposed += 1
+        except CounterfoilError as exc:
+            why.setdefault(exc.message, []).append(str(pk))
+    for message, keys in list(why.items())[:10]:
+        messages.warning(request, f"Not proposed for {', '.join(keys[:10])}: {message}")
+    return proposed
+
+
+def _only(request: HttpRequest, permission: str, *, post: bool = False) -> None:
+    if not request.user.has_perm(permission) or (post and request.method != "POST"):
+        raise PermissionDenied
+
+
+def _queue() -> str:
+    return reverse("admin:reconciliation_break_changelist")

@@ -1,0 +1,270 @@
+"""One break, whole: both sides field by field, what nearly fits, who has it, what was said and proposed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from common.console import html
+from common.models import Proposal, ProposalState
+from common.money import Money
+from payments.models import Operation
+from payments.providers.base import Kind
+from payments.services.operations import OPEN
+from reconciliation.models import Break, BreakKind, LineType, StatementLine
+from reconciliation.selectors import break_difference
+from reconciliation.services.claims import signed
+
+_NEAR = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A field of both sides; `differs` if both say something, and not the same."""
+
+    name: str
+    ours: Any
+    theirs: Any
+    differs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """An item that nearly fits: its page, why it does not, and the keys with which to propose it."""
+
+    text: str
+    url: str
+    amount: Any
+    at: Any
+    why_not: str
+    field: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakPage:
+    found: Break
+    difference: Any
+    rows: Sequence[Row]
+    nearest: Sequence[Near]
+    comments: Sequence[Any]
+    proposals: Sequence[Proposal]
+    transaction: Any
+    owner_is_me: bool
+    can: dict[str, bool]
+
+
+def break_page(found: Break, user: Any) -> BreakPage:
+    """All of one break's page."""
+    proposals = list(
+        Proposal.objects.filter(subject_type="break", subject_id=str(found.pk))
+        .select_related("proposed_by", "decided_by")
+        .order_by("-proposed_at")
+    )
+    open_ = found.resolved_at is None
+    proposes = open_ and user.has_perm("reconciliation.propose_break")
+    operation, line = found.operation, found.line
+    dispute = line is not None and line.type in (LineType.CHARGEBACK, LineType.REVERSAL)
+    asks = operation is not None and operation.state in OPEN
+    both = (line is not None and operation is not None) or (
+        found.bank_line_id is not None and found.remittance_id is not None
+    )
+    return BreakPage(
+        found=found,
+        difference=html.amounts(break_difference(found)),
+        rows=_rows(found),
+        nearest=_nearest(found) if open_ else [],
+        comments=list(found.comments.select_related("author")),
+        proposals=proposals,
+        transaction=operation.payment.transaction if operation else None,
+        owner_is_me=found.owner_id == user.pk,
+        can={
+            "work": open_ and user.has_perm("reconciliation.work_break"),
+            "comment": user.has_perm("reconciliation.work_break"),
+            "ask": open_ and asks and user.has_perm("payments.look_up_operation"),
+            "propose": proposes and not asks,
+            "match_both": proposes and not asks and both and found.kind != BreakKind.DUPLICATE_LINE,
+            "match": proposes and not asks and not dispute,
+            "dispute": proposes and dispute,
+            "waits": any(proposal.state == ProposalState.OPEN for proposal in proposals),
+        },
+    )
+
+
+def _rows(found: Break) -> list[Row]:
+    if found.bank_line_id or found.remittance_id:
+        return _bank_rows(found)
+    operation, line = found.operation, found.line
+    ours = _operation_side(operation) if operation else {}
+    theirs = _line_side(line) if line else {}
+    if found.kind == BreakKind.FEE_MISMATCH:
+        ours["Fee"] = (found.our_minor, html.money(found.our_minor, found.our_currency))
+    return _beside(ours, theirs)
+
+
+def _operation_side(operation: Operation) -> dict[str, tuple[Any, Any]]:
+    """Per field what is compared and how it is shown."""
+    payment = operation.payment
+    return {
+        "Reference": (operation.reference, html.link(html.page_url(operation), operation.reference)),
+        "Provider's reference": (operation.provider_reference or None, html.copyable(operation.provider_reference)),
+        "What": ("REFUND" if operation.kind == Kind.REFUND else "PAYMENT", operation.get_kind_display()),
+        "Account": (payment.provider_account.account_key, payment.provider_account.account_key),
+        "Amount": (signed(operation), html.money(signed(operation), operation.currency)),
+        "Currency": (operation.currency, operation.currency),
+        "Outcome": (operation.state == "SUCCEEDED", html.badge(operation.state)),
+        "When": (None, html.moment(operation.ended_at or operation.created_at)),
+    }
+
+
+def _line_side(line: StatementLine) -> dict[str, tuple[Any, Any]]:
+    return {
+        "Reference": (line.our_reference or None, line.our_reference or html.EMPTY),
+        "Provider's reference": (line.provider_reference, html.link(html.page_url(line), line.provider_reference)),
+        "What": (str(line.type), line.get_type_display()),
+        "Account": (line.account_key, line.account_key),
+        "Amount": (line.amount_minor, html.money(line.amount_minor, line.currency)),
+        "Currency": (line.currency, line.currency),
+        "Outcome": (True, line.status_code),
+        "Fee": (line.fee_minor, html.money(line.fee_minor, line.currency)),
+        "When": (None, html.moment(line.at)),
+        "From": (None, html.link(html.page_url(line.statement), f"{line.statement.day}, line {line.number}")),
+    }
+
+
+def _bank_rows(found: Break) -> list[Row]:
+    remittance, line = found.remittance, found.bank_line
+    ours: dict[str, tuple[Any, Any]] = {}
+    theirs: dict[str, tuple[Any, Any]] = {}
+    if remittance is not None:
+        ours = {
+            "Reference": (None, html.link(html.page_url(remittance), remittance.pk)),
+            "Account": (None, f"{remittance.provider} {remittance.account_key}"),
+            "Amount": (remittance.net_minor, html.money(remittance.net_minor, remittance.currency)),
+            "Currency": (remittance.currency, remittance.currency),
+            "When": (None, f"due {remittance.due_on:%-d %b %Y}"),
+        }
+    if line is not None:
+        theirs = {
+            "Reference": (None, html.link(html.page_url(line), line.reference)),
+            "Account": (None, line.account_key),
+            "Amount": (line.amount_minor, html.money(line.amount_minor, line.currency)),
+            "Currency": (line.currency, line.currency),
+            "When": (None, f"booked {line.booked_on:%-d %b %Y}"),
+            "Counterparty": (None, line.counterparty or html.EMPTY),
+            "Narrative": (None, line.narrative or html.EMPTY),
+        }
+    return _beside(ours, theirs)
+
+
+def _beside(ours: dict[str, tuple[Any, Any]], theirs: dict[str, tuple[Any, Any]]) -> list[Row]:
+    nothing = (None, html.EMPTY)
+    rows = []
+    for name in [*ours, *(name for name in theirs if name not in ours)]:
+        mine, other = ours.get(name, nothing), theirs.get(name, nothing)
+        both = mine[0] is not None and other[0] is not None
+        rows.append(Row(name, mine[1], other[1], both and mine[0] != other[0]))
+    return rows
+
+
+def _nearest(found: Break) -> list[Near]:
+    """What the run noted; where it noted nothing, what is free on the other side and near in amount and time."""
+    noted = [_noted(entry) for entry in found.nearest]
+    if noted:
+        return [near for near in noted if near is not None]
+    if found.line is not None and found.operation is None:
+        return [near_operation(operation, found.line.amount_minor) for operation in candidates(found)[:3]]
+    if found.operation is not None and found.line is None:
+        return [near_line(line, signed(found.operation)) for line in candidates(found)[:3]]
+    return []
+
+
+def _noted(entry: dict[str, Any]) -> Near | None:
+    models: dict[str, Any] = {"operation": Operation, "line": StatementLine}
+    model = models.get(entry.get("item", ""))
+    item = model.objects.filter(pk=entry["id"]).first() if model else None
+    if item is None:
+        return None
+    why = str(entry.get("why_not", ""))
+    if isinstance(item, Operation):
+        return Near(item.reference, html.page_url(item), html.money(signed(item), item.currency), html.moment(item.ended_at), why, "operations", item.pk)  # fmt: skip
+    return Near(item.provider_reference, html.page_url(item), html.money(item.amount_minor, item.currency), html.moment(item.at), why, "lines", str(item.pk))  # fmt: skip
+
+
+def near_operation(operation: Operation, wanted: int) -> Near:
+    return Near(
+        text=operation.reference,
+        url=html.page_url(operation),
+        amount=html.money(signed(operation), operation.currency),
+        at=html.moment(operation.ended_at or operation.created_at),
+        why_not=_why(signed(operation) - wanted, operation.currency),
+        field="operations",
+        key=operation.pk,
+    )
+
+
+def near_line(line: StatementLine, wanted: int) -> Near:
+    return Near(
+        text=line.provider_reference,
+        url=html.page_url(line),
+        amount=html.money(line.amount_minor, line.currency),
+        at=html.moment(line.at),
+        why_not=_why(line.amount_minor - wanted, line.currency),
+        field="lines",
+        key=str(line.pk),
+    )
+
+
+def _why(difference: int, currency: str) -> str:
+    if not difference:
+        return "Same amount, another reference."
+    return f"{Money(abs(difference), currency)} {'more' if difference > 0 else 'less'}, another reference."
+
+
+def candidates(found: Break, term: str = "", limit: int = 50) -> list[Any]:
+    """Free items of the other side, nearest in amount first: within a week, or (with `term`) by any of their references."""
+    if found.line is not None:
+        return _operations(found.line, found, term, limit)
+    if found.operation is not None:
+        return _lines(found.operation, found, term, limit)
+    return []
+
+
+def _operations(line: StatementLine, found: Break, term: str, limit: int) -> list[Operation]:
+    rows = Operation.objects.filter(
+        payment__provider_account__provider=found.provider,
+        payment__provider_account__live=found.live,
+        kind__in=(Kind.SALE, Kind.CAPTURE, Kind.REFUND),
+        state__in=("SUCCEEDED", "CONFLICTED"),
+        matches=None,
+    ).select_related("payment__transaction")
+    if term:
+        rows = (
+            rows.filter(reference=term) | rows.filter(provider_reference=term) | rows.filter(payment__transaction=term)
+        )
+    else:
+        rows = rows.filter(ended_at__range=(line.at - _NEAR, line.at + _NEAR), currency=line.currency)
+        if line.provider_account_id is not None:
+            rows = rows.filter(payment__provider_account=line.provider_account_id)
+    found_rows = list(rows.order_by("ended_at")[:2000])
+    return sorted(found_rows, key=lambda row: (abs(signed(row) - line.amount_minor), row.pk))[:limit]
+
+
+def _lines(operation: Operation, found: Break, term: str, limit: int) -> list[StatementLine]:
+    rows = StatementLine.objects.filter(provider=found.provider, statement__live=found.live, matches=None)
+    if term:
+        rows = rows.filter(our_reference=term) | rows.filter(provider_reference=term)
+    else:
+        at = operation.ended_at or operation.created_at
+        rows = rows.filter(
+            at__range=(at - _NEAR, at + _NEAR),
+            currency=operation.currency,
+            provider_account=operation.payment.provider_account_id,
+            breaks__resolved_at=None,
+            breaks__isnull=False,
+        )
+    found_rows = list(rows.distinct().order_by("at")[:2000])
+    wanted = signed(operation)
+    return sorted(found_rows, key=lambda row: (abs(row.amount_minor - wanted), row.pk))[:limit]

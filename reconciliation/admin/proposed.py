@@ -1,0 +1,95 @@
+"""What a proposal about a break or a day would do, as the second person sees it: from what is stored, item by item and posting by posting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import reverse
+from django.utils.html import format_html
+
+from common.console import html
+from common.console.panels import PROPOSED, SUBJECT_PAGES
+from common.models import Proposal
+from payments.ledger.accounts import AccountRef
+from payments.models import Operation
+from payments.models.ledger import AccountKind
+from reconciliation.models import BankLine, Remittance, StatementLine
+from reconciliation.services.claims import signed
+from reconciliation.services.closing import CLOSE, REOPEN
+from reconciliation.services.resolutions import ADJUST, DISPUTE, MATCH, WRITE_OFF
+
+_SHOWN = 20
+
+
+def _resolution(proposal: Proposal) -> Any:
+    given = proposal.parameters
+    items = html.table(("Item", "Reference", "Amount"), _items(given))
+    legs = [
+        (
+            AccountKind(leg["kind"]).label,
+            AccountRef(**(_without_minor(leg) | {"kind": AccountKind(leg["kind"])})).code,
+            html.money(leg["minor"], leg["currency"]),
+        )
+        for leg in given.get("legs", [])
+    ]
+    booked = html.table(("Account", "Code", "Debit (credit negative)"), legs) if legs else "Nothing is booked."
+    return format_html(
+        '{}<p class="cf-small cf-quiet" style="margin:.75rem 0 .25rem">Booked</p>{}<p class="cf-small cf-quiet" style="margin-top:.75rem">'
+        "Closes {}</p>",
+        items,
+        booked,
+        f"{len(given.get('breaks', []))} break{'s' if len(given.get('breaks', [])) != 1 else ''}",
+    )
+
+
+def _without_minor(leg: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in leg.items() if name != "minor"}
+
+
+def _items(given: dict[str, Any]) -> list[tuple[Any, Any, Any]]:
+    rows: list[tuple[Any, Any, Any]] = []
+    for line in StatementLine.objects.filter(pk__in=given.get("lines", [])[:_SHOWN]):
+        rows.append(
+            (
+                "Their line",
+                html.link(html.page_url(line), line.provider_reference),
+                html.money(line.amount_minor, line.currency),
+            )
+        )
+    for operation in Operation.objects.filter(pk__in=given.get("operations", [])[:_SHOWN]):
+        shown = html.money(signed(operation), operation.currency)
+        rows.append(("Our operation", html.link(html.page_url(operation), operation.reference), shown))
+    for bank_line in BankLine.objects.filter(pk__in=given.get("bank_lines", [])[:_SHOWN]):
+        shown = html.money(bank_line.amount_minor, bank_line.currency)
+        rows.append(("Bank line", html.link(html.page_url(bank_line), bank_line.reference), shown))
+    for remittance in Remittance.objects.filter(pk__in=given.get("remittances", [])[:_SHOWN]):
+        shown = html.money(remittance.net_minor, remittance.currency)
+        rows.append(("Remittance", html.link(html.page_url(remittance), remittance.pk), shown))
+    return rows
+
+
+def _closing(proposal: Proposal) -> Any:
+    figures = proposal.parameters["figures"]
+    kinds = ", ".join(f"{count} {kind.replace('_', ' ').lower()}" for kind, count in figures["kinds"].items())
+    rows = [
+        ("Unexplained", html.amounts(figures["unexplained"])),
+        ("Open breaks, carried forward", f"{figures['open_breaks']}{f': {kinds}' if kinds else ''}"),
+        ("Without a complete statement", ", ".join(figures["missing"][:_SHOWN]) or "none"),
+        ("Lines in quarantine", figures["quarantined"]),
+        ("Lines", figures["lines"]),
+    ]
+    return html.table(("Signed", ""), rows)
+
+
+def _reopening(proposal: Proposal) -> Any:
+    return "Lines, matches and breaks of the day can be added again until it is closed again. The closing stays in the history."
+
+
+def _day_page(subject_id: str) -> str:
+    provider, mode, day = subject_id.split(":")
+    return f"{reverse('admin:reconciliation_dayclose_changelist')}{provider}/{mode}/{day}/"
+
+
+PROPOSED.update(dict.fromkeys((MATCH, ADJUST, WRITE_OFF, DISPUTE), _resolution) | {CLOSE: _closing, REOPEN: _reopening})
+SUBJECT_PAGES["break"] = lambda subject_id: reverse("admin:reconciliation_break_change", args=[subject_id])
+SUBJECT_PAGES["day"] = _day_page

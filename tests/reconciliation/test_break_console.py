@@ -1,0 +1,321 @@
+"""The console of breaks, days and proposals: who may, with a reason, one effect; a GET changes nothing."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.messages import get_messages
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.utils import timezone
+from openpyxl import load_workbook
+
+from common.models import AuditRecord, Proposal
+from merchants.models import ProviderAccount
+from reconciliation.models import Break, BreakComment, BreakFilter, DayClose, MatchGroup
+from tests.factories import NOW, ProviderAccountFactory, captured_transaction, sale_of
+from tests.reconciliation.given import DAY, Listed, imported, listed, reconciled
+from tests.reconciliation.people import person
+
+pytestmark = pytest.mark.django_db
+
+REASON = {"reason": "Known", "_form_submitted": "True"}
+QUEUE = "/admin/reconciliation/break/"
+DAY_PAGE = f"/admin/reconciliation/dayclose/fpx/test/{DAY}/"
+
+
+@pytest.fixture
+def account() -> ProviderAccount:
+    """With a line too many (70.00) and a payment that is not listed (100.00)."""
+    account = ProviderAccountFactory(created_at=NOW - timedelta(days=30))
+    sale = sale_of(captured_transaction(account))
+    captured_transaction(account)
+    imported(
+        account, [listed(sale, provider_reference="F1"), Listed(account.account_key, "F404", "EPG404", minor=7_000)]
+    )
+    reconciled(account)
+    return account
+
+
+@pytest.fixture
+def orphan(account: ProviderAccount) -> Break:
+    return Break.objects.get(kind="MISSING_IN_BOOKS")
+
+
+@pytest.fixture
+def missing(account: ProviderAccount) -> Break:
+    return Break.objects.get(kind="MISSING_AT_PROVIDER")
+
+
+def browser(role: str = "finance", name: str = "") -> Client:
+    client = Client()
+    client.force_login(person(name or role, role))
+    return client
+
+
+def said(response: Any) -> str:
+    return " ".join(str(message) for message in get_messages(response.wsgi_request))
+
+
+def page_of(found: Break) -> str:
+    return f"{QUEUE}{found.pk}/change/"
+
+
+def act(found: Break, name: str) -> str:
+    return f"{QUEUE}{found.pk}/{name}/"
+
+
+def test_a_break_is_taken_noted_carried_and_proposed(orphan: Break) -> None:
+    client = browser()
+
+    client.post(act(orphan, "take"))
+    client.post(act(orphan, "comment"), {"comment": "Asked them", "_form_submitted": "True"})
+    client.post(act(orphan, "due"), {"due_on": "2026-04-01", **REASON})
+    response = client.post(act(orphan, "write-off"), REASON)
+
+    assert "It waits for a second person: Write off: not in our books" in said(response)
+    orphan.refresh_from_db()
+    assert (orphan.owner.get_username(), str(orphan.due_on)) == ("finance", "2026-04-01")  # type: ignore[union-attr]
+    assert BreakComment.objects.get().text == "Asked them"
+    proposal = Proposal.objects.get()
+    assert (proposal.kind, proposal.reason, proposal.proposed_by.get_username()) == (
+        "break.write_off",
+        "Known",
+        "finance",
+    )
+    actions = AuditRecord.objects.filter(subject_id=str(orphan.pk)).order_by("id").values_list("action", flat=True)
+    assert list(actions) == ["break.assigned", "break.commented", "break.due_set"]
+    page = client.get(page_of(orphan)).content.decode()
+    assert "Waits for a second person" in page
+    assert "Asked them" in page
+
+
+def test_a_second_person_approves_once_and_a_stale_tab_is_told(orphan: Break) -> None:
+    maker, lead = browser(), browser("finance_lead")
+    maker.post(act(orphan, "write-off"), REASON)
+    proposal = Proposal.objects.get()
+    approve = f"/admin/common/proposal/{proposal.pk}/approve/"
+
+    own = maker.post(approve, REASON)
+    assert "Somebody else has to approve" in said(own)
+    assert not MatchGroup.objects.exists()
+    page = lead.get(f"/admin/common/proposal/{proposal.pk}/change/").content.decode()
+    assert "provider_receivable:" in page
+    assert "1 row is as proposed" in page
+    assert lead.get("/admin/").content.decode().count("Second person") >= 1
+
+    first, second = lead.post(approve, REASON), lead.post(approve, REASON)
+
+    assert "Approved and done" in said(first)
+    assert "is decided" in said(second)
+    assert MatchGroup.objects.count() == 1
+
+
+def test_reading_changes_nothing_and_a_reason_is_required(orphan: Break) -> None:
+    client = browser()
+    before = list(Break.objects.order_by("pk").values())
+    acts = ("assign", "comment", "due", "ask", "adjust", "write-off", "dispute", "match-both", "match")
+
+    for name in acts:
+        assert client.get(act(orphan, name), REASON | {"counter": "differences", "pick": "x"}).status_code == 200, name
+    assert client.get(act(orphan, "take")).status_code == 403
+    assert client.get(f"{QUEUE}bulk/", {"pick": orphan.pk, "act": "comment", "text": "x"}).status_code == 200
+    assert client.get(f"{QUEUE}filters/save/", {"name": "x", "query": "a=1"}).status_code == 403
+    for name in acts[3:]:
+        assert client.post(act(orphan, name), {"_form_submitted": "True"}).status_code == 200, name
+    assert client.get(DAY_PAGE, {"act": "close"}).status_code == 200
+
+    assert list(Break.objects.order_by("pk").values()) == before
+    for model in (Proposal, BreakComment, BreakFilter, DayClose):
+        assert not model.objects.exists()
+
+
+@pytest.mark.parametrize("role", ["operations", "support", "auditor"])
+def test_other_roles_may_not(orphan: Break, role: str) -> None:
+    client = browser(role)
+
+    for name in ("take", "assign", "comment", "due", "adjust", "write-off", "dispute", "match-both", "match"):
+        assert client.post(act(orphan, name), REASON).status_code == 403, name
+    assert client.post(f"{QUEUE}bulk/", {"pick": orphan.pk, "act": "comment", "text": "x"}).status_code == 403
+    assert client.post(f"{QUEUE}import/").status_code == 403
+    assert client.post(DAY_PAGE, {"act": "close"}).status_code == 403
+
+    assert not Proposal.objects.exists()
+    assert not BreakComment.objects.exists()
+
+
+def test_matching_by_hand_offers_what_is_free_and_proposes_the_chosen(orphan: Break, missing: Break) -> None:
+    client = browser()
+    assert missing.operation is not None
+
+    offered = client.get(act(orphan, "match")).content.decode()
+    assert missing.operation.reference in offered
+    assert "30.00 more, another reference." in offered
+    client.post(
+        act(orphan, "match"), {"pick": missing.operation_id, "counter": "provider_fees", "reason": "One of two"}
+    )
+
+    proposal = Proposal.objects.get()
+    assert proposal.parameters["operations"] == [missing.operation_id]
+    assert proposal.parameters["differences"] == {"MYR": -3_000}
+    assert sorted(proposal.parameters["breaks"]) == sorted([orphan.pk, missing.pk])
+
+
+def test_one_act_on_many(orphan: Break, missing: Break) -> None:
+    client = browser()
+    chosen = {"pick": [orphan.pk, missing.pk]}
+    lead = person("boss", "finance_lead")
+
+    client.post(f"{QUEUE}bulk/", chosen | {"act": "assign", "owner": lead.pk})
+    client.post(f"{QUEUE}bulk/", chosen | {"act": "comment", "text": "Both known"})
+    nothing = client.post(f"{QUEUE}bulk/", chosen | {"act": "write_off"})
+    done = client.post(f"{QUEUE}bulk/", chosen | {"act": "write_off", "text": "Small"})
+    again = client.post(f"{QUEUE}bulk/", chosen | {"act": "write_off", "text": "Small"})
+
+    assert "Say why." in nothing.content.decode()
+    assert said(done) == "2 of 2 breaks."
+    assert "0 of 2 breaks." in said(again)
+    assert set(Break.objects.values_list("owner__username", flat=True)) == {"boss"}
+    assert BreakComment.objects.count() == 2
+    assert set(Proposal.objects.values_list("kind", "reason")) == {("break.write_off", "Small")}
+
+
+def test_the_queue_has_filters_of_ones_own(orphan: Break, missing: Break) -> None:
+    client, other = browser(), browser("finance_lead")
+    client.post(act(orphan, "take"))
+    Break.objects.filter(pk=missing.pk).update(due_on=timezone.localdate() - timedelta(days=1))
+
+    def shown(query: str) -> set[int]:
+        rows = client.get(f"{QUEUE}?{query}").context["cl"].result_list
+        return {row.pk for row in rows}
+
+    assert shown("queue=mine") == {orphan.pk}
+    assert shown("queue=unassigned") == {missing.pk}
+    assert shown("queue=overdue") == {missing.pk}
+    assert shown("age=0") == set()
+    client.post(f"{QUEUE}filters/save/", {"name": "My fpx", "query": "queue=mine&provider=fpx"})
+    saved = BreakFilter.objects.get()
+    assert "My fpx" in client.get(QUEUE).content.decode()
+    assert "My fpx" not in other.get(QUEUE).content.decode()
+    other.post(f"{QUEUE}filters/{saved.pk}/remove/")
+    assert BreakFilter.objects.exists()
+    client.post(f"{QUEUE}filters/{saved.pk}/remove/")
+    assert not BreakFilter.objects.exists()
+
+
+def exported(client: Client, query: str = "") -> Any:
+    response = client.get(f"{QUEUE}export/?{query}")
+    return load_workbook(io.BytesIO(b"".join(response.streaming_content)))  # type: ignore[attr-defined]
+
+
+def filled_in(book: Any) -> SimpleUploadedFile:
+    file = io.BytesIO()
+    book.save(file)
+    return SimpleUploadedFile("breaks.xlsx", file.getvalue())
+
+
+def test_the_exported_file_is_typed_and_safe(orphan: Break) -> None:
+    Break.objects.update(cause="=1+2")
+    sheet = exported(browser(), "kind__exact=MISSING_IN_BOOKS").active
+
+    heads = [cell.value for cell in sheet[1]]
+    row = dict(zip(heads, sheet[2], strict=True))
+    assert sheet.max_row == 2
+    assert (row["Break"].value, row["Theirs"].value, row["Their currency"].value) == (orphan.pk, 70, "MYR")
+    assert row["Theirs"].number_format == "#,##0.00"
+    assert (row["Cause"].value, row["Cause"].data_type) == ("=1+2", "s")
+    assert row["Day"].value.date() == DAY
+
+
+def test_the_filled_in_file_is_shown_then_applied_once(orphan: Break, missing: Break) -> None:
+    client = browser()
+    book = exported(client)
+    sheet = book.active
+    heads = [cell.value for cell in sheet[1]]
+    rows = {sheet.cell(number, 1).value: number for number in (2, 3)}
+
+    def fill(found: Break, **given: str) -> None:
+        for head, value in given.items():
+            sheet.cell(rows[found.pk], heads.index(head.replace("_", " ")) + 1, value)
+
+    fill(orphan, Owner="finance", Due_date="2026-04-01", Comment="Seen", Resolution="write off", Reason="Small")
+    fill(missing, Owner="nobody-here")
+    sheet.append([999_999])
+
+    def bring(file: SimpleUploadedFile) -> Any:
+        return client.post(f"{QUEUE}import/", {"file": file})
+
+    preview = bring(filled_in(book))
+    assert not Proposal.objects.exists()
+    assert not BreakComment.objects.exists()
+    text = preview.content.decode()
+    assert "Propose: write off" in text
+    assert "nobody-here does not work on breaks." in text
+    assert "There is no such break." in text
+    done = client.post(f"{QUEUE}import/", {"rows": preview.context["rows"]})
+
+    assert "4 changes made or proposed, 2 rows refused." in said(done)
+    assert Proposal.objects.get().state == "OPEN"
+    orphan.refresh_from_db()
+    assert (orphan.owner.get_username(), str(orphan.due_on), orphan.resolved_at) == ("finance", "2026-04-01", None)  # type: ignore[union-attr]
+
+    again = bring(filled_in(book))
+    assert [(row.number, row.does) for row in again.context["plan"] if not row.problem] == [(rows[orphan.pk], ())]
+    client.post(f"{QUEUE}import/", {"rows": again.context["rows"]})
+    assert (Proposal.objects.count(), BreakComment.objects.count()) == (1, 1)
+
+
+@pytest.mark.parametrize("content", [b"", b"no workbook", b"PK\x03\x04broken"])
+def test_a_file_that_is_no_workbook_is_refused(account: ProviderAccount, content: bytes) -> None:
+    response = browser().post(f"{QUEUE}import/", {"file": SimpleUploadedFile("breaks.xlsx", content)})
+
+    assert response.status_code == 200
+    assert "plan" not in response.context
+
+
+def test_somebody_else_s_preview_is_not_applied(orphan: Break) -> None:
+    client = browser()
+    preview = client.post(f"{QUEUE}import/", {"file": filled_in(exported(client))})
+
+    other = browser("finance_lead").post(f"{QUEUE}import/", {"rows": preview.context["rows"]})
+
+    assert "upload the file again" in said(other)
+
+
+def test_the_day_is_signed_closed_and_opened_again_in_the_console(account: ProviderAccount) -> None:
+    maker, lead = browser(), browser("finance_lead")
+    board = "/admin/reconciliation/dayclose/board/"
+
+    refused = maker.post(DAY_PAGE, {"act": "close"})
+    assert "2 breaks are open, unexplained: MYR -30.00" in said(refused)
+    for kind, closed in (("sign", "CLOSED"), ("reopen", "REOPENED")):
+        maker.post(DAY_PAGE, {"act": kind, "reason": "Known"})
+        proposal = Proposal.objects.get(state="OPEN")
+        assert lead.get(f"/admin/common/proposal/{proposal.pk}/change/").status_code == 200
+        lead.post(f"/admin/common/proposal/{proposal.pk}/approve/", REASON)
+        assert DayClose.objects.order_by("-number")[0].state == closed
+        assert maker.get(DAY_PAGE).status_code == 200
+        assert maker.get(board).status_code == 200
+    maker.post(DAY_PAGE, {"act": "close"})
+
+    assert list(DayClose.objects.order_by("number").values_list("state", "is_clean")) == [
+        ("CLOSED", False),
+        ("REOPENED", False),
+        ("CLOSED", True),
+    ]
+
+
+def test_the_board_and_the_money_take_few_queries(account: ProviderAccount, django_assert_max_num_queries: Any) -> None:
+    client = browser()
+    client.get("/admin/reconciliation/dayclose/board/")
+
+    with django_assert_max_num_queries(25):
+        page = client.get("/admin/reconciliation/dayclose/board/")
+    money = client.get("/admin/reconciliation/dayclose/money/").content.decode()
+
+    assert page.status_code == 200
+    assert "adds up" in money
+    assert "off by" not in money
