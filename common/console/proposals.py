@@ -11,7 +11,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
-from django.db.models import QuerySet
+from django.db.models import Count, Min, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -228,16 +228,15 @@ def _decisions(user: Any, proposal: Proposal | None) -> tuple[str, ...]:
 
 def oldest_proposal() -> Card:
     """How many wait, and since when."""
-    open_ = Proposal.objects.filter(state=ProposalState.OPEN)
-    oldest = open_.order_by("proposed_at").first()
+    found = Proposal.objects.filter(state=ProposalState.OPEN).aggregate(count=Count("pk"), oldest=Min("proposed_at"))
     return Card(
         title="Waiting for a second person",
-        value=str(open_[:_COUNTED].count()),
-        note=f"The oldest since {timezone.localtime(oldest.proposed_at):%-d %b %H:%M}."
-        if oldest
+        value=str(found["count"]),
+        note=f"The oldest since {timezone.localtime(found['oldest']):%-d %b %H:%M}."
+        if found["count"]
         else "Nothing is proposed.",
         url=reverse("admin:common_proposal_changelist"),
-        tone="warning" if oldest else "success",
+        tone="warning" if found["count"] else "success",
     )
 
 

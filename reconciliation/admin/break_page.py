@@ -85,7 +85,7 @@ def break_page(found: Break, user: Any) -> BreakPage:
             "comment": user.has_perm("reconciliation.work_break"),
             "ask": open_ and asks and user.has_perm("payments.look_up_operation"),
             "propose": proposes and not asks,
-            "match_both": proposes and not asks and both and found.kind != BreakKind.DUPLICATE_LINE,
+            "match_both": proposes and not asks and both and not dispute and found.kind != BreakKind.DUPLICATE_LINE,
             "match": proposes and not asks and not dispute,
             "dispute": proposes and dispute,
             "waits": any(proposal.state == ProposalState.OPEN for proposal in proposals),
@@ -171,7 +171,8 @@ def _beside(ours: dict[str, tuple[Any, Any]], theirs: dict[str, tuple[Any, Any]]
 
 def _nearest(found: Break) -> list[Near]:
     """What the run noted; where it noted nothing, what is free on the other side and near in amount and time."""
-    noted = [_noted(entry) for entry in found.nearest]
+    own = {("operation", found.operation_id), ("line", str(found.line_id))}
+    noted = [_noted(entry) for entry in found.nearest if (entry.get("item"), entry.get("id")) not in own]
     if noted:
         return [near for near in noted if near is not None]
     if found.line is not None and found.operation is None:

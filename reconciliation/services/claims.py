@@ -116,6 +116,7 @@ def own_items(found: Break, *, both_sides: bool) -> Items:
     alone = (
         found.kind == BreakKind.DUPLICATE_LINE
         or (found.kind == BreakKind.AMBIGUOUS and not both_sides)
+        or (found.line is not None and found.line.type in (LineType.CHARGEBACK, LineType.REVERSAL))
         or (found.line is not None and Match.objects.filter(operation=found.operation_id).exists())
     )
     return gather(
