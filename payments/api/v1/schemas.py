@@ -56,7 +56,11 @@ class TransactionIn(serializers.Serializer[Any]):
     )
     externalReference = optional_text(100, pattern=r"^[A-Za-z0-9._:/#-]{1,100}$", help_text="Yours; unique.")
     description = optional_text(255)
-    metadata = Shape({"type": ["object", "null"]}, required=False, help_text="A JSON object of yours, up to 8 KiB.")
+    metadata = Shape(
+        {"type": ["object", "null"], "additionalProperties": {}},
+        required=False,
+        help_text="A JSON object of yours, up to 8 KiB.",
+    )
     returnUrl = optional_text(
         2000, pattern=_EMPTY_OR + r"^https?://[!-~]+$", help_text="https; where the payer comes back to."
     )
