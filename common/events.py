@@ -35,6 +35,7 @@ EVENT_OF_FACT: Mapping[str, str] = {
     "account.deposited": "account.balance.updated",
     "account.balance_changed": "account.balance.updated",
     "api_key.expiring": "api_key.expiring",
+    "webhook_endpoint.disabled": "webhook_endpoint.disabled",
     "refund.created": "refund.created",
     "refund.completed": "refund.completed",
     "refund.failed": "refund.failed",

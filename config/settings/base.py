@@ -173,6 +173,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "RefundStatusEnum": "payments.states.RefundState",
         "AccountStatusEnum": "payments.states.AccountStatus",
         "ApiKeyStatusEnum": ["ACTIVE", "EXPIRED", "REVOKED"],
+        "DeliveryStateEnum": ["PENDING", "DELIVERED", "DEAD"],
+        "ReplayableStateEnum": ["DEAD", "DELIVERED"],
     },
     "TAGS": [
         {"name": "transactions", "description": "Take payments, capture and cancel, give money back, move money."},

@@ -27,7 +27,7 @@ def instant(at: datetime | None) -> str | None:
     """RFC 3339 in UTC, milliseconds, Z."""
     if at is None:
         return None
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
 def _default(value: Any) -> Any:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.http import QueryDict
 
 from common.errors import InvalidRequest
+from common.events import EVENT_TYPES, TEST_EVENT
 from merchants.api.fields import Fields
 from merchants.api.instants import EXPECTED, read_instant
 from notifications.channels.webhook.target import MAX_URL
@@ -25,6 +26,8 @@ _FILTERS = {
     "createdTo": "created_to",
 }
 _PAGING = {"limit", "cursor"}
+REPLAYABLE = (DeliveryState.DEAD, DeliveryState.DELIVERED)
+_NEVER = datetime(1970, 1, 1, tzinfo=UTC)  # only where finish() refuses
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,43 @@ def _event_types(fields: Fields) -> tuple[str, ...] | None:
         fields.refuse("eventTypes", "Send a list of event types; an empty one means all.")
         return None
     return tuple(value)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayInput:
+    """The body of a bulk replay."""
+
+    since: datetime
+    until: datetime
+    state: DeliveryState
+    endpoint_id: str | None
+    event_types: tuple[str, ...]
+
+
+def read_replay(content: Mapping[str, Any]) -> ReplayInput:
+    """`from` and `to` are required: nobody replays everything by leaving something out. Raises InvalidRequest."""
+    fields = Fields(dict(content))
+    since, until = (_instant(fields, name) for name in ("from", "to"))
+    state = fields.choice("state", REPLAYABLE, default=DeliveryState.DEAD)
+    event_types = _event_types(fields) or ()
+    for event_type in sorted(set(event_types) - {*EVENT_TYPES, TEST_EVENT}):
+        fields.refuse("eventTypes", f"Unknown: {event_type[:40]}.")
+    endpoint_id = fields.text("endpointId", maximum=40) or None
+    if since and until and since >= until:
+        fields.refuse("from", "It is not before to.")
+    fields.finish()
+    return ReplayInput(since or _NEVER, until or _NEVER, DeliveryState(state), endpoint_id, event_types)
+
+
+def _instant(fields: Fields, name: str) -> datetime | None:
+    value = fields.take(name, required=True)
+    if value is None:
+        return None
+    try:
+        return read_instant(value if type(value) is str else "")
+    except ValueError:
+        fields.refuse(name, "Send a time such as 2026-03-02T04:00:00Z.")
+        return None
 
 
 def read_filter(query: QueryDict) -> DeliveryFilter:

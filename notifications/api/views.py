@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from django.http import HttpResponse
 from django.utils.timezone import now
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 
-from merchants.api.base import MerchantRequest, MerchantView, answer
+from merchants.api.base import MerchantRequest, MerchantView, answer, respond
 from merchants.api.pagination import read_page
+from merchants.api.rendering import render
 from merchants.scopes import Scope
+from merchants.services.idempotency import Reply
 from notifications.api import schemas
-from notifications.api.inputs import read_endpoint, read_filter
+from notifications.api.inputs import read_endpoint, read_filter, read_replay
 from notifications.api.outputs import delivery_detail, delivery_output, endpoint_output
 from notifications.models import DisabledReason, WebhookDelivery, WebhookEndpoint
 from notifications.selectors import deliveries_of, endpoints_of, find_delivery, find_endpoint
@@ -24,7 +26,7 @@ from notifications.services.endpoints import (
     endpoint_test,
     endpoint_update,
 )
-from notifications.services.replay import delivery_replay
+from notifications.services.replay import Replay, deliveries_replay, delivery_replay
 
 
 class WebhookView(MerchantView):
@@ -76,6 +78,8 @@ class Endpoints(WebhookView):
 
 
 class Endpoint(WebhookView):
+    more_errors = {"PATCH": ("422",)}
+
     @extend_schema(operation_id="getWebhookEndpoint", responses={200: schemas.Endpoint})
     def get(self, request: MerchantRequest, endpoint_id: str) -> HttpResponse:
         return answer(endpoint_output(self.endpoint(request, endpoint_id)))
@@ -138,6 +142,40 @@ class Deliveries(WebhookView):
         wanted = read_filter(request.query_params)
         rows = page.of(deliveries_of(merchant_id=request.caller.merchant_id, live=request.caller.live, wanted=wanted))
         return answer(page.answer(rows, [delivery_output(delivery) for delivery in rows[: page.limit]]))
+
+
+class DeliveriesReplay(WebhookView):
+    idempotent = True
+    has_body = True
+
+    @extend_schema(
+        operation_id="replayWebhookDeliveries",
+        request=schemas.ReplayIn,
+        responses={202: OpenApiResponse(schemas.ReplayOut, description="They are sent again from now on.")},
+    )
+    def post(self, request: MerchantRequest) -> HttpResponse:
+        """Sends again what was given up (or delivered) in a span of time, after an outage of yours: at most 10,000, or none of them."""
+        sent = read_replay(request.json)
+        count = deliveries_replay(
+            wanted=Replay(
+                merchant_id=request.caller.merchant_id,
+                live=request.caller.live,
+                since=sent.since,
+                until=sent.until,
+                state=sent.state,
+                endpoint_id=sent.endpoint_id,
+                event_types=sent.event_types,
+            ),
+            actor=request.actor,
+            now=now(),
+            idempotency=request.idempotency,
+            reply=_replayed,
+        )
+        return respond(_replayed(count))
+
+
+def _replayed(count: int) -> Reply:
+    return Reply(202, render({"replayed": count}))
 
 
 class Delivery(WebhookView):

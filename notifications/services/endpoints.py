@@ -19,6 +19,7 @@ from common.events import EVENT_TYPES, TEST_EVENT, render_body
 from common.ids import new_id
 from common.queue import nudge_coalesced
 from common.rows import Rows
+from merchants.api.rendering import instant
 from notifications.channels.webhook.target import Resolver, TargetRefused, resolve_target, system_resolver
 from notifications.models import DeliveryState, DisabledReason, WebhookDelivery, WebhookEndpoint
 from notifications.signing import new_secret
@@ -45,8 +46,7 @@ def endpoint_create(
     """Register an endpoint; no event types means all. Returns it and its secret. Raises InvalidRequest, LimitExceeded."""
     check_url(url, resolve=resolve)
     check_event_types(event_types)
-    if WebhookEndpoint.objects.filter(merchant_id=merchant_id, live=live, is_active=True).count() >= MAX_ENDPOINTS:
-        raise LimitExceeded(f"At most {MAX_ENDPOINTS} endpoints can be active. Deactivate one first.")
+    _check_room(merchant_id, live=live)
     endpoint = WebhookEndpoint(
         id=new_id("whe"),
         merchant_id=merchant_id,
@@ -75,9 +75,13 @@ def endpoint_update(
     description: str | None = None,
     event_types: Sequence[str] | None = None,
     is_active: bool | None = None,
+    reason: str = "",
     resolve: Resolver = system_resolver,
 ) -> WebhookEndpoint:
-    """Change what is not None. Activating clears why it was disabled. Raises InvalidRequest, WebhookEndpoint.DoesNotExist."""
+    """Change what is not None; `reason` is an operator's. Activating clears why it was disabled.
+
+    Raises InvalidRequest, LimitExceeded (too many are active), WebhookEndpoint.DoesNotExist.
+    """
     if url is not None:
         check_url(url, resolve=resolve)
     if event_types is not None:
@@ -93,20 +97,25 @@ def endpoint_update(
             if value is not None and value != getattr(endpoint, name):
                 values[name] = value
         if is_active is True and not endpoint.is_active:
+            _check_room(endpoint.merchant_id, live=endpoint.live)
             values |= {"is_active": True, "disabled_at": None, "disabled_reason": "", "failing_since": None}
         elif is_active is False and endpoint.is_active:
             values |= _disabled(DisabledReason.MERCHANT, now)
         if values:
-            _change(endpoint, "updated", actor, now, **values)
+            _change(endpoint, "updated", actor, now, why=reason, **values)
     return endpoint
 
 
-def endpoint_disable(*, endpoint_id: str, reason: DisabledReason, actor: Actor, now: datetime) -> None:
-    """Send nothing more there. What is pending waits until it is due, and is dead then unless the endpoint is active again."""
+def endpoint_disable(*, endpoint_id: str, reason: DisabledReason, actor: Actor, now: datetime, why: str = "") -> None:
+    """Send nothing more there, and tell the merchant's other endpoints (`webhook_endpoint.disabled`); `why` is an operator's.
+
+    What is pending waits until it is due, and is dead then unless the endpoint is active again.
+    """
     with transaction.atomic():
         endpoint = WebhookEndpoint.objects.select_for_update().get(pk=endpoint_id)
         if endpoint.is_active:
-            _change(endpoint, "disabled", actor, now, **_disabled(reason, now))
+            _change(endpoint, "disabled", actor, now, why=why, **_disabled(reason, now))
+            nudge_coalesced("notifications.relay_outbox")
             log.warning("webhook.endpoint_disabled", endpoint=endpoint_id, reason=str(reason))
 
 
@@ -171,6 +180,11 @@ def endpoint_test(*, endpoint_id: str, actor: Actor, now: datetime) -> WebhookDe
     return delivery
 
 
+def _check_room(merchant_id: str, *, live: bool) -> None:
+    if WebhookEndpoint.objects.filter(merchant_id=merchant_id, live=live, is_active=True).count() >= MAX_ENDPOINTS:
+        raise LimitExceeded(f"At most {MAX_ENDPOINTS} endpoints can be active. Deactivate one first.")
+
+
 def check_url(url: str, *, resolve: Resolver = system_resolver) -> None:
     """Refuse an address that the sender would refuse. A blocked address and a dead name read the same. Raises InvalidRequest."""
     try:
@@ -193,7 +207,7 @@ def _disabled(reason: DisabledReason, now: datetime) -> dict[str, Any]:
     return {"is_active": False, "disabled_at": now, "disabled_reason": reason}
 
 
-def _change(endpoint: WebhookEndpoint, what: str, actor: Actor, now: datetime, **values: Any) -> None:
+def _change(endpoint: WebhookEndpoint, what: str, actor: Actor, now: datetime, *, why: str = "", **values: Any) -> None:
     """Write the values at the next version, with audit record and fact. The row is locked by the caller."""
     shown = {
         name: [_shown(getattr(endpoint, name)), _shown(value)]
@@ -207,7 +221,7 @@ def _change(endpoint: WebhookEndpoint, what: str, actor: Actor, now: datetime, *
     rows = Rows()
     guard = {"version": endpoint.version - 1}
     rows.update(WebhookEndpoint, endpoint.pk, guard, version=endpoint.version, updated_at=now, **values)
-    _record(rows, endpoint, what, actor, now, **shown)
+    _record(rows, endpoint, what, actor, now, why=why, **shown)
     rows.write()
 
 
@@ -216,14 +230,28 @@ def _shown(value: Any) -> Any:
 
 
 def _record(
-    rows: Rows, endpoint: WebhookEndpoint, what: str, actor: Actor, now: datetime, **changes: list[Any]
+    rows: Rows,
+    endpoint: WebhookEndpoint,
+    what: str,
+    actor: Actor,
+    now: datetime,
+    *,
+    why: str = "",
+    **changes: list[Any],
 ) -> None:
     record_change(
         rows,
         subject=Subject("webhook_endpoint", endpoint.pk, endpoint.version, endpoint.merchant_id, endpoint.live),
         fact=f"webhook_endpoint.{what}",
-        payload={"endpointId": endpoint.pk, "url": endpoint.url, "active": endpoint.is_active},
+        payload={
+            "endpointId": endpoint.pk,
+            "url": endpoint.url,
+            "active": endpoint.is_active,
+            "disabledReason": endpoint.disabled_reason or None,
+            "failingSince": instant(endpoint.failing_since),
+        },
         changes=changes,
         actor=actor,
         now=now,
+        reason=why,
     )

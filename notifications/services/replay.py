@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
 from common.audit import record_action
 from common.changes import Actor
-from common.errors import InvalidState
+from common.errors import InvalidState, LimitExceeded, NotFound
 from common.queue import nudge_coalesced
+from common.rows import Rows
+from merchants.services.idempotency import IdempotencyKey, Reply
 from notifications.models import DeliveryState, WebhookDelivery, WebhookEndpoint
+
+MOST_AT_ONCE = 10_000  # of one request; it holds their rows while it changes them
 
 
 def delivery_replay(*, delivery_id: str, actor: Actor, now: datetime, reason: str = "") -> WebhookDelivery:
@@ -43,27 +49,83 @@ def delivery_replay(*, delivery_id: str, actor: Actor, now: datetime, reason: st
     return delivery
 
 
-def deliveries_replay(
-    *, endpoint: WebhookEndpoint, since: datetime, until: datetime, actor: Actor, now: datetime, reason: str = ""
-) -> int:
-    """Replay the dead deliveries of an endpoint whose events were dispatched in [since, until). Returns how many.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """Which ended deliveries of a merchant are sent again: of events dispatched in [since, until). None and empty do not filter."""
 
-    Raises InvalidState if the endpoint is not active.
+    merchant_id: str
+    live: bool
+    since: datetime
+    until: datetime
+    state: DeliveryState = DeliveryState.DEAD
+    endpoint_id: str | None = None
+    event_types: tuple[str, ...] = ()
+
+
+def deliveries_replay(
+    *,
+    wanted: Replay,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    idempotency: IdempotencyKey | None = None,
+    reply: Callable[[int], Reply] | None = None,
+) -> int:
+    """Make them all due now, except those of endpoints that are not active. Returns how many.
+
+    Raises NotFound (the endpoint), InvalidState (it is not active), LimitExceeded (more than MOST_AT_ONCE: nothing was done).
     """
-    if not endpoint.is_active:
-        raise InvalidState("The endpoint is not active. Activate it first.")
     with transaction.atomic():
-        dead = endpoint.deliveries.filter(state=DeliveryState.DEAD, created_at__gte=since, created_at__lt=until)
-        count = dead.update(state=DeliveryState.PENDING, attempts=0, due_at=now)
-        record_action(
-            actor=actor,
-            action="webhook_endpoint.replayed",
-            subject_type="webhook_endpoint",
-            subject_id=endpoint.pk,
-            merchant_id=endpoint.merchant_id,
-            reason=reason,
-            changes={"from": since.isoformat(), "to": until.isoformat(), "deliveries": count},
-            now=now,
+        endpoints = WebhookEndpoint.objects.filter(merchant_id=wanted.merchant_id, live=wanted.live)
+        if wanted.endpoint_id is not None:
+            endpoint = endpoints.filter(pk=wanted.endpoint_id).first()
+            if endpoint is None:
+                raise NotFound("There is no such webhook endpoint.")
+            if not endpoint.is_active:
+                raise InvalidState("The endpoint is not active. Activate it first.")
+            endpoints = endpoints.filter(pk=wanted.endpoint_id)
+        found = WebhookDelivery.objects.filter(
+            endpoint__in=endpoints.filter(is_active=True),
+            state=wanted.state,
+            created_at__gte=wanted.since,
+            created_at__lt=wanted.until,
         )
+        if wanted.event_types:
+            found = found.filter(event_type__in=wanted.event_types)
+        held = list(
+            found.order_by("pk").select_for_update(of=("self",)).values_list("pk", flat=True)[: MOST_AT_ONCE + 1]
+        )
+        if len(held) > MOST_AT_ONCE:
+            raise LimitExceeded(
+                f"More than {MOST_AT_ONCE} deliveries match. Choose a shorter span, an endpoint or event types.",
+                most=MOST_AT_ONCE,
+            )
+        WebhookDelivery.objects.filter(pk__in=held).update(state=DeliveryState.PENDING, attempts=0, due_at=now)
+        _record_replay(wanted, len(held), actor, now, reason)
+        if idempotency is not None and reply is not None:
+            rows = Rows()
+            idempotency.store(rows, reply(len(held)), now=now)
+            rows.write()
         nudge_coalesced("notifications.deliver_due")
-    return count
+    return len(held)
+
+
+def _record_replay(wanted: Replay, count: int, actor: Actor, now: datetime, reason: str) -> None:
+    of_endpoint = wanted.endpoint_id is not None
+    record_action(
+        actor=actor,
+        action="webhook_endpoint.replayed" if of_endpoint else "webhooks.replayed",
+        subject_type="webhook_endpoint" if of_endpoint else "merchant",
+        subject_id=wanted.endpoint_id or wanted.merchant_id,
+        merchant_id=wanted.merchant_id,
+        reason=reason,
+        changes={
+            "from": wanted.since.isoformat(),
+            "to": wanted.until.isoformat(),
+            "state": wanted.state,
+            "eventTypes": list(wanted.event_types),
+            "live": wanted.live,
+            "deliveries": count,
+        },
+        now=now,
+    )

@@ -116,6 +116,9 @@ ROUTES = {
     "webhook-endpoints/<str:endpoint_id>/rotate-secret": Route({"POST": HOOKS}, an_endpoint),
     "webhook-endpoints/<str:endpoint_id>/test": Route({"POST": HOOKS}, an_endpoint),
     "webhook-deliveries": Route({"GET": HOOKS}),
+    "webhook-deliveries/replay": Route(
+        {"POST": HOOKS}, bodies={"POST": {"from": "2026-03-02T00:00:00Z", "to": "2026-03-03T00:00:00Z"}}
+    ),
     "webhook-deliveries/<str:delivery_id>": Route({"GET": HOOKS}, a_dead_delivery),
     "webhook-deliveries/<str:delivery_id>/replay": Route({"POST": HOOKS}, a_dead_delivery),
 }

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from common.models import AuditRecord
 from notifications.models import WebhookDelivery, WebhookEndpoint
+from notifications.services import replay
+from notifications.services.dispatch import relay_outbox
 from tests.factories import NOW, ApiKeyFactory
-from tests.notifications.given import Clock, delivery, endpoint, send_all
+from tests.notifications.given import Clock, delivery, endpoint, fact, send_all
 from tests.notifications.receiver import receiver, reply
 from tests.support.api import Api, refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
+HOUR = timedelta(hours=1)
 URL = "http://127.0.0.1:8250/hooks"  # registering connects to nothing
 
 
@@ -286,3 +290,130 @@ def test_nothing_is_replayed_to_an_endpoint_that_is_off(api: Api) -> None:
     assert (sent.state, WebhookDelivery.objects.count()) == ("DEAD", 1)
     assert not AuditRecord.objects.filter(action="webhook_delivery.replayed").exists()
     assert sent.created_at == NOW
+
+
+SPAN = {"from": "2026-03-02T04:00:00Z", "to": "2026-03-02T05:00:00Z"}
+
+
+@pytest.fixture
+def outage(api: Api) -> dict[str, list[str]]:
+    """Two endpoints that missed three events each, one of which was delivered after all, and one event an hour later."""
+    missed: dict[str, list[str]] = {}
+    for _ in range(2):
+        to, _ = endpoint(merchant_id=api.merchant.pk)
+        missed[to.pk] = []
+    for name, when in (("transaction.created", NOW), ("payment.captured", NOW), ("transaction.created", NOW + HOUR)):
+        fact(api.merchant.pk, name=name, now=when)
+        relay_outbox(now=when)
+    for endpoint_id in missed:
+        of_it = WebhookDelivery.objects.filter(endpoint_id=endpoint_id).order_by("created_at", "pk")
+        missed[endpoint_id] = list(of_it.values_list("pk", flat=True))
+        assert len(missed[endpoint_id]) == 3
+    WebhookDelivery.objects.update(state="DEAD", due_at=None, attempts=10)
+    return missed
+
+
+def due() -> set[str]:
+    return set(WebhookDelivery.objects.filter(state="PENDING", attempts=0).values_list("pk", flat=True))
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({}, {(0, 0), (0, 1), (1, 0), (1, 1)}),
+        ({"endpointId": 0}, {(0, 0), (0, 1)}),
+        ({"eventTypes": ["transaction.completed"]}, {(0, 1), (1, 1)}),
+        ({"endpointId": 1, "eventTypes": ["transaction.created", "refund.completed"]}, {(1, 0)}),
+        ({"state": "DELIVERED"}, set()),
+        ({"to": "2026-03-02T13:30:00+08:00"}, {(n, m) for n in range(2) for m in range(3)}),
+        ({"state": None, "eventTypes": [], "endpointId": None}, {(0, 0), (0, 1), (1, 0), (1, 1)}),
+    ],
+)
+def test_what_was_missed_in_a_span_is_sent_again(
+    api: Api, outage: dict[str, list[str]], body: dict[str, Any], expected: set[tuple[int, int]]
+) -> None:
+    ids = list(outage)
+    if isinstance(body.get("endpointId"), int):
+        body = body | {"endpointId": ids[body["endpointId"]]}
+
+    done = ok(api.post("/webhook-deliveries/replay", SPAN | body), 202)
+
+    assert done == {"replayed": len(expected)}
+    assert due() == {outage[ids[one]][event] for one, event in expected}
+    record = AuditRecord.objects.get(action__in=["webhooks.replayed", "webhook_endpoint.replayed"])
+    assert (record.changes["deliveries"], record.merchant_id) == (len(expected), api.merchant.pk)
+    assert record.subject_id == (body.get("endpointId") or api.merchant.pk)
+
+
+def test_a_bulk_replay_asked_twice_is_one(api: Api, outage: dict[str, list[str]]) -> None:
+    first, again = (api.post("/webhook-deliveries/replay", SPAN, key="outage-1") for _ in range(2))
+
+    assert (first.content, again.content, again["Idempotent-Replayed"]) == (b'{"replayed":4}', first.content, "true")
+    assert AuditRecord.objects.filter(action="webhooks.replayed").count() == 1
+    refusal(
+        api.post("/webhook-deliveries/replay", SPAN | {"state": "DELIVERED"}, key="outage-1"),
+        422,
+        "IDEMPOTENCY_KEY_REUSED",
+    )
+
+
+def test_an_endpoint_that_is_off_is_left_out(api: Api, outage: dict[str, list[str]]) -> None:
+    off, on = outage
+    api.call("DELETE", f"/webhook-endpoints/{off}")
+
+    refusal(api.post("/webhook-deliveries/replay", SPAN | {"endpointId": off}), 409, "INVALID_STATE")
+    assert due() == set()
+    assert ok(api.post("/webhook-deliveries/replay", SPAN), 202) == {"replayed": 2}
+    assert due() == set(outage[on][:2])
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"from": None}, "from"),
+        ({"to": "2026-03-02T05:00:00"}, "to"),
+        ({"to": 5}, "to"),
+        ({"from": "2026-03-02T05:00:00Z"}, "from"),
+        ({"state": "PENDING"}, "state"),
+        ({"eventTypes": ["transaction.done"]}, "eventTypes"),
+        ({"eventTypes": "all"}, "eventTypes"),
+        ({"endpoint": "whe_1"}, "endpoint"),
+    ],
+)
+def test_a_replay_that_is_not_understood_changes_nothing(
+    api: Api, outage: dict[str, list[str]], body: dict[str, Any], field: str
+) -> None:
+    error = refusal(api.post("/webhook-deliveries/replay", SPAN | body), 400, "INVALID_REQUEST")
+
+    assert list(error["details"]["fields"]) == [field]
+    assert due() == set()
+
+
+def test_too_many_at_once_are_none(api: Api, outage: dict[str, list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replay, "MOST_AT_ONCE", 3)
+
+    error = refusal(api.post("/webhook-deliveries/replay", SPAN), 422, "LIMIT_EXCEEDED")
+
+    assert (error["details"], due()) == ({"most": 3}, set())
+    assert not AuditRecord.objects.filter(action="webhooks.replayed").exists()
+
+
+def test_another_merchants_endpoint_and_deliveries_are_not_replayed(api: Api, outage: dict[str, list[str]]) -> None:
+    for stranger in (Api(ApiKeyFactory()), Api(ApiKeyFactory(merchant=api.merchant, live=True))):
+        assert ok(stranger.post("/webhook-deliveries/replay", SPAN), 202) == {"replayed": 0}
+        refusal(
+            stranger.post("/webhook-deliveries/replay", SPAN | {"endpointId": next(iter(outage))}), 404, "NOT_FOUND"
+        )
+
+    assert due() == set()
+
+
+def test_an_endpoint_is_not_activated_beyond_the_limit(api: Api) -> None:
+    first, _ = endpoint(merchant_id=api.merchant.pk)
+    api.call("DELETE", f"/webhook-endpoints/{first.pk}")
+    for _ in range(20):
+        endpoint(merchant_id=api.merchant.pk)
+
+    refusal(api.call("PATCH", f"/webhook-endpoints/{first.pk}", {"active": True}), 422, "LIMIT_EXCEEDED")
+
+    assert not WebhookEndpoint.objects.get(pk=first.pk).is_active

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -234,6 +235,29 @@ def test_120_hours_of_failures_disable_the_endpoint_and_one_success_starts_anew(
         assert not attempt(500).is_active
 
     assert (to.disabled_reason, to.disabled_at, to.failing_since) == ("failing", clock.now, began)
+
+
+def test_the_other_endpoints_are_told_that_one_was_disabled() -> None:
+    with receiver() as dead, receiver() as other:
+        dead.answer = lambda exchange: reply(410)
+        off, _ = endpoint(dead.url)
+        endpoint(other.url, merchant_id=off.merchant_id, event_types=["webhook_endpoint.disabled"])
+        endpoint(other.url)  # another merchant's
+        delivery(off)
+        send_all()
+        relay_outbox(now=NOW)
+        send_all()
+
+    event = json.loads(other.requests[-1].body)
+    assert [json.loads(request.body)["eventType"] for request in other.requests] == ["webhook_endpoint.disabled"]
+    assert event["data"] == {
+        "endpointId": off.pk,
+        "url": off.url,
+        "active": False,
+        "disabledReason": "gone",
+        "failingSince": None,
+    }
+    assert not WebhookDelivery.objects.filter(endpoint=off, event_type="webhook_endpoint.disabled").exists()
 
 
 def test_what_is_due_at_a_deactivated_endpoint_is_dead_and_before_that_it_may_come_back() -> None:

@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from common.changes import Actor
-from common.errors import InvalidState
+from common.errors import InvalidState, LimitExceeded
 from notifications.models import WebhookEndpoint
-from notifications.services.replay import deliveries_replay
+from notifications.services.replay import Replay, deliveries_replay
 
 
 class Command(BaseCommand):
@@ -31,14 +31,18 @@ class Command(BaseCommand):
             raise CommandError(f"There is no endpoint {options['endpoint']}.")
         try:
             count = deliveries_replay(
-                endpoint=endpoint,
-                since=_moment(options["since"]),
-                until=_moment(options["until"]),
+                wanted=Replay(
+                    merchant_id=endpoint.merchant_id,
+                    live=endpoint.live,
+                    endpoint_id=endpoint.pk,
+                    since=_moment(options["since"]),
+                    until=_moment(options["until"]),
+                ),
                 actor=Actor(f"operator:{getpass.getuser()}"),
                 reason=options["reason"],
                 now=timezone.now(),
             )
-        except InvalidState as exc:
+        except (InvalidState, LimitExceeded) as exc:
             raise CommandError(exc.message) from exc
         self.stdout.write(f"{count} deliveries are due again.")
 

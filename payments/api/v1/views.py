@@ -48,6 +48,9 @@ from payments.services.pages import Hosted, page_create
 from payments.services.refunds import refund_request
 from payments.services.transactions import Created, transaction_create
 from payments.services.transfers import Transferred, transfer_create
+from payments.transfer_types import TRANSFER_TYPES
+
+_TYPES = known_methods() | TRANSFER_TYPES.keys()
 
 
 class Transactions(MerchantView):
@@ -239,15 +242,13 @@ class Banks(MerchantView):
 
     @extend_schema(
         operation_id="listBanks",
-        parameters=[
-            OpenApiParameter("paymentTypeId", required=True, enum=sorted(known_methods()), description="e.g. fpx.")
-        ],
+        parameters=[OpenApiParameter("paymentTypeId", required=True, enum=sorted(_TYPES), description="e.g. fpx.")],
         responses={200: schemas.page_of(schemas.BankOut)},
     )
     def get(self, request: MerchantRequest) -> HttpResponse:
-        """The banks a payer can choose."""
+        """The banks a payer can choose; none where the payer has nothing to choose."""
         method = request._request.GET.get("paymentTypeId", "").lower()
-        if method not in known_methods():
+        if method not in _TYPES:
             raise InvalidRequest(
                 "Not right: paymentTypeId.", fields={"paymentTypeId": ["Send a payment type, e.g. fpx."]}
             )
