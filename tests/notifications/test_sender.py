@@ -255,7 +255,7 @@ def test_the_other_endpoints_are_told_that_one_was_disabled() -> None:
         "url": off.url,
         "active": False,
         "disabledReason": "gone",
-        "failingSince": None,
+        "failingSince": "2026-03-02T04:00:00.000Z",
     }
     assert not WebhookDelivery.objects.filter(endpoint=off, event_type="webhook_endpoint.disabled").exists()
 
