@@ -9,8 +9,8 @@ from urllib.parse import urlencode, urlsplit
 
 from merchants.selectors import eps_merchant
 from payments.facades.eps.answers import state_of
-from payments.models import Payment
 from payments.models.transaction import Channel
+from payments.pay.stages import Situation
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,12 @@ class MerchantReturn:
     fields: Mapping[str, str]
 
 
-def merchant_return(payment: Payment) -> MerchantReturn | None:
-    """None if the merchant gave no address, or may not use EPS any more. `payment.transaction.merchant` is loaded."""
-    transaction = payment.transaction
+def merchant_return(situation: Situation) -> MerchantReturn | None:
+    """None if the merchant gave no address, or may not use EPS any more."""
+    transaction, payment = situation.transaction, situation.payment
     if not transaction.return_url:
         return None
-    if transaction.channel == Channel.EPS:
+    if transaction.channel == Channel.EPS and payment is not None:
         merchant = eps_merchant(transaction.merchant.code)
         if merchant is None:
             return None

@@ -8,7 +8,12 @@ from django.core.signing import BadSignature, Signer
 
 def pay_url(transaction_id: str) -> str:
     """Where the payer of this transaction has to go."""
-    return f"{settings.PUBLIC_BASE_URL}/pay/{_signer().sign(transaction_id)}"
+    return f"{settings.PUBLIC_BASE_URL}{pay_path(transaction_id)}"
+
+
+def pay_path(transaction_id: str) -> str:
+    """The same without the host, for links between the pages."""
+    return f"/pay/{_signer().sign(transaction_id)}"
 
 
 def transaction_of(token: str) -> str | None:

@@ -76,10 +76,10 @@ def test_page_runs_no_inline_script_and_loads_nothing_from_elsewhere():
 
     page = response.content.decode()
     assert re.findall(r"<script([^>]*)>(.*?)</script>", page, re.DOTALL) == [
-        (' src="/static/payments/autosubmit.js" defer', "")
+        (' src="/static/payments/pay.js" defer', "")
     ]
     assert not re.search(r"\son\w+=|style=|<style", page)
-    assert re.findall(r'(?:src|href)="(?!/static/)[^"]*"', page) == []
+    assert re.findall(r'(?:src|href)="(?!/static/|\?lang=)[^"]*"', page) == []
     policy = dict(part.strip().split(" ", 1) for part in response["Content-Security-Policy"].split(";"))
     assert policy["script-src"] == policy["style-src"] == "'self'"
     assert policy["form-action"] == "'self' https: http:"  # the provider and the merchant are elsewhere
