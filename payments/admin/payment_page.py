@@ -16,8 +16,9 @@ from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Prefetch
 
 from common.console.panels import may
-from common.models import AuditRecord, Fact
+from common.models import AuditRecord, Fact, Proposal, ProposalState
 from common.money import Money
+from payments.admin.review import dialogs_of
 from payments.models import JournalEntry, Operation, Payment, Posting, ProviderEvent, Refund, ReviewItem, Transaction
 from payments.services.operations import OPEN
 from payments.services.refunds import REFUNDABLE
@@ -84,6 +85,7 @@ class PaymentPage:
 
     @property
     def open_questions(self) -> list[ReviewItem]:
+        """Each with the decisions that may be proposed now, and the proposals that wait."""
         return [item for item in self.review_items if item.resolved_at is None]
 
     @property
@@ -107,12 +109,22 @@ def payment_page(transaction: Transaction, user: AbstractBaseUser | AnonymousUse
         transaction=transaction,
         payments=payments,
         refunds=list(transaction.refunds.order_by("created_at", "id")),
-        review_items=list(ReviewItem.objects.filter(payment__transaction=transaction).order_by("opened_at")),
+        review_items=_review_items(transaction),
         events=_events(transaction) if may(user, "payments.view_providerevent") else None,
         entries=entries,
         totals=_totals(entries or []),
         history=_history(transaction, user),
     )
+
+
+def _review_items(transaction: Transaction) -> list[ReviewItem]:
+    items: list[Any] = list(ReviewItem.objects.filter(payment__transaction=transaction).order_by("opened_at"))
+    open_ids = [item.pk for item in items if item.resolved_at is None]
+    waiting = Proposal.objects.filter(subject_id__in=open_ids, state=ProposalState.OPEN) if open_ids else []
+    for item in items:
+        item.waiting = [proposal for proposal in waiting if proposal.subject_id == item.pk]
+        item.dialogs = [] if item.waiting else dialogs_of(item)
+    return items
 
 
 def _events(transaction: Transaction) -> list[ProviderEvent]:

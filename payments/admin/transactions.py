@@ -24,6 +24,7 @@ from payments.admin.payment_page import payment_page
 from payments.admin.refunds import RefundForm
 from payments.admin.search import ReferenceSearch
 from payments.models import Transaction
+from payments.services.reviews import MAY_PROPOSE
 
 
 @admin.register(Transaction)
@@ -68,6 +69,7 @@ class TransactionAdmin(ReferenceSearch, ConsoleAdmin):
             "title": "Payment",
             "subtitle": None,
             "can_refund": page.refundable and self.has_refund_permission(request),
+            "can_decide": request.user.has_perm(MAY_PROPOSE),
             "can_look_up": request.user.has_perm("payments.look_up_operation"),
             "sections": render_parts(TRANSACTION_PAGE, request, transaction=transaction),
         }
