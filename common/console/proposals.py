@@ -135,7 +135,7 @@ class ProposalAdmin(ConsoleAdmin):
     search_help_text = "Proposal, its subject or kind"
     ordering = ("-proposed_at",)
     details = (
-        ("What", ("summary", state("state"), act, subject, will_do)),
+        ("Proposal", ("summary", state("state"), act, subject, will_do)),
         ("Asked", ("proposed_by", when("proposed_at", "Proposed"), "reason", when("expires_at", "Expires"))),
         ("Decided", ("decided_by", when("decided_at", "Decided"), "decision_reason")),
         (None, (pinned,)),

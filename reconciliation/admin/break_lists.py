@@ -209,7 +209,11 @@ class BreakLists:
             else (0, "")
         )
         offered = [
-            (row, near_operation(row, wanted) if isinstance(row, Operation) else near_line(row, wanted), _minor(row))
+            (
+                row,
+                near_operation(row, wanted, found) if isinstance(row, Operation) else near_line(row, wanted, found),
+                _minor(row),
+            )
             for row in candidates(found, term)
         ]
         context = {

@@ -176,9 +176,9 @@ def _nearest(found: Break) -> list[Near]:
     if noted:
         return [near for near in noted if near is not None]
     if found.line is not None and found.operation is None:
-        return [near_operation(operation, found.line.amount_minor) for operation in candidates(found)[:3]]
+        return [near_operation(operation, found.line.amount_minor, found) for operation in candidates(found)[:3]]
     if found.operation is not None and found.line is None:
-        return [near_line(line, signed(found.operation)) for line in candidates(found)[:3]]
+        return [near_line(line, signed(found.operation), found) for line in candidates(found)[:3]]
     return []
 
 
@@ -194,25 +194,27 @@ def _noted(entry: dict[str, Any]) -> Near | None:
     return Near(item.provider_reference, html.page_url(item), html.money(item.amount_minor, item.currency), html.moment(item.at), why, "lines", str(item.pk))  # fmt: skip
 
 
-def near_operation(operation: Operation, wanted: int) -> Near:
+def near_operation(operation: Operation, wanted: int, found: Break) -> Near:
     return Near(
         text=operation.reference,
         url=html.page_url(operation),
         amount=html.money(signed(operation), operation.currency),
         at=html.moment(operation.ended_at or operation.created_at),
-        why_not=_why(signed(operation) - wanted, operation.currency),
+        why_not=found.cause
+        if operation.pk == found.operation_id
+        else _why(signed(operation) - wanted, operation.currency),
         field="operations",
         key=operation.pk,
     )
 
 
-def near_line(line: StatementLine, wanted: int) -> Near:
+def near_line(line: StatementLine, wanted: int, found: Break) -> Near:
     return Near(
         text=line.provider_reference,
         url=html.page_url(line),
         amount=html.money(line.amount_minor, line.currency),
         at=html.moment(line.at),
-        why_not=_why(line.amount_minor - wanted, line.currency),
+        why_not=found.cause if line.pk == found.line_id else _why(line.amount_minor - wanted, line.currency),
         field="lines",
         key=str(line.pk),
     )

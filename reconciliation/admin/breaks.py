@@ -21,7 +21,7 @@ from unfold.decorators import action
 from common.console import html
 from common.console.actions import ReasonForm, go_to
 from common.console.base import ConsoleAdmin
-from common.console.columns import column, day, mode, related, state, when
+from common.console.columns import column, state, when
 from common.console.filters import OpenFilter
 from common.console.proposals import answer_proposal
 from common.console.site import operator
@@ -49,6 +49,29 @@ def difference(row: Break) -> Any:
     return html.amounts(break_difference(row))
 
 
+@column("where_day", "Of", order="day")
+def where(row: Break) -> Any:
+    carried = (
+        format_html(' <span class="cf-quiet cf-small">from {}</span>', f"{row.carried_from:%-d %b}")
+        if row.carried_from
+        else ""
+    )
+    return format_html(
+        '<span class="cf-nowrap">{} {:%-d %b}</span> {}{}', row.provider, row.day, html.mode(row.live), carried
+    )
+
+
+@column("what_text", "Probable cause")
+def what(row: Break) -> Any:
+    return format_html(
+        '<div class="cf-cause">{} <span class="cf-small cf-quiet">{}</span></div>', row.cause, _payment(row)
+    )
+
+
+def _payment(row: Break) -> Any:
+    return html.link(html.page_url(row.operation.payment.transaction), "Payment") if row.operation else ""
+
+
 @column("age", "Age", order="first_seen_at")
 def age(row: Break) -> str:
     """In the classes of the reports: under a day, 1-3, 4-7, more than 7 days."""
@@ -63,7 +86,7 @@ def due(row: Break) -> Any:
     if row.due_on is None:
         return html.EMPTY
     late = row.resolved_at is None and row.due_on < timezone.localdate()
-    return html.badge("OVERDUE", f"{row.due_on:%-d %b}") if late else f"{row.due_on:%-d %b}"
+    return html.badge("OVERDUE" if late else "DUE", f"{row.due_on:%-d %b}")
 
 
 @column("comment_count", "Notes")
@@ -79,11 +102,8 @@ class BreakAdmin(BreakLists, ConsoleAdmin):
         pick,
         state("kind", "Kind"),
         difference,
-        day("day", "Day"),
-        "provider",
-        mode(),
-        related("operation__payment__transaction", "Transaction"),
-        "cause",
+        where,
+        what,
         age,
         "owner",
         due,

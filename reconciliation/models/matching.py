@@ -281,7 +281,7 @@ class Break(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.line_id or ''} {self.operation_id or ''}"
+        return f"{self.get_kind_display()}, {self.provider} {self.day}"
 
 
 class BreakComment(models.Model):

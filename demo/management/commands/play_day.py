@@ -19,6 +19,7 @@ from rich.progress import Progress, track
 
 from demo.day import Scene, refund_amount, scenes
 from demo.load import WEBHOOK_PORT, demo_file
+from demo.office import leave_work
 from demo.shop import Shop, WebhookListener
 
 _AT_ONCE = 6
@@ -151,6 +152,8 @@ class Command(BaseCommand):
                 call_command("reconcile", provider=provider, date=self.day, stdout=self.stdout)
             except CommandError as found:
                 self.console.print(f"  {found}")
+        if done := leave_work(self.day):
+            self.console.print(done)
 
     def _close(self, demo: dict[str, Any]) -> None:
         base_url, operator = demo["base_url"], demo["operators"][0]
