@@ -88,10 +88,6 @@ def transfer_create(
     UnsupportedCurrency (not that of both accounts), InsufficientFunds, DuplicatePayment, IntegrityError of
     merchants.services.idempotency.CONSTRAINT (the key was used: the caller reads the kept answer).
     """
-    if new.from_account_id == new.to_account_id:
-        raise InvalidRequest(
-            "Not right: toAccountId.", fields={"toAccountId": ["Choose another account than fromAccountId."]}
-        )
     try:
         with database.atomic():
             made = _write(new, actor, now, idempotency, reply)
@@ -110,13 +106,18 @@ def transfer_create(
     return made
 
 
-def _write(
-    new: NewTransfer,
-    actor: Actor,
-    now: datetime,
-    idempotency: IdempotencyKey | None,
-    reply: Callable[[Transferred], Reply] | None,
-) -> Transferred:
+def transfer_validate(*, new: NewTransfer) -> None:
+    """Whether it would be accepted at this moment; writes nothing and promises nothing. Raises what transfer_create would refuse with."""
+    with database.atomic():
+        _admit(new)
+
+
+def _admit(new: NewTransfer) -> tuple[Account, Account]:
+    """Payer and payee, locked, between which this may move now. Raises as transfer_create says."""
+    if new.from_account_id == new.to_account_id:
+        raise InvalidRequest(
+            "Not right: toAccountId.", fields={"toAccountId": ["Choose another account than fromAccountId."]}
+        )
     kind = TRANSFER_TYPES[new.method]
     payer, payee = accounts = lock_accounts(
         new.from_account_id, new.to_account_id, merchant_id=new.merchant_id, live=new.live
@@ -129,6 +130,18 @@ def _write(
     refused = why_refused(payer, payee, new.amount, funded=kind.batched and not kind.holds)
     if refused is not None:
         raise refused
+    return payer, payee
+
+
+def _write(
+    new: NewTransfer,
+    actor: Actor,
+    now: datetime,
+    idempotency: IdempotencyKey | None,
+    reply: Callable[[Transferred], Reply] | None,
+) -> Transferred:
+    kind = TRANSFER_TYPES[new.method]
+    payer, payee = accounts = _admit(new)
     transaction = Transaction(
         id=new_id("txn"),
         merchant_id=new.merchant_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from common.errors import UnsupportedCurrency
+from common.errors import CounterfoilError, UnsupportedCurrency
 from common.money import Money, UnknownCurrency, exponent
 from merchants.api.fields import Fields
 from merchants.api.rendering import amount, instant, render
@@ -16,6 +16,7 @@ from payments.selectors import account_row
 from payments.services.transfers import NewTransfer, Transferred
 
 METHOD = "rtp"
+_FIELDS = {"toAccountId": "toMerchant", "fromAccountId": "fromAccount"}  # the service's words in the document's
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,17 @@ def refund_json(row: Any) -> dict[str, Any]:
 
 def refund_reply(refund: Refund) -> Reply:
     return Reply(201, render(refund_json(refund)))
+
+
+def refusal_json(refusal: CounterfoilError) -> dict[str, Any]:
+    """Why a payment would be refused: an error for each field that is not right, else the one rule that says no."""
+    fields = refusal.details.get("fields", {})
+    errors = [
+        {"code": refusal.code, "field": _FIELDS.get(name, name), "message": sentence}
+        for name, sentences in fields.items()
+        for sentence in sentences
+    ]
+    return {"valid": False, "errors": errors or [{"code": refusal.code, "field": None, "message": refusal.message}]}
 
 
 def _word(state: str) -> str:

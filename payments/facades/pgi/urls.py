@@ -8,6 +8,7 @@ from payments.facades.pgi import views
 
 urlpatterns = [
     path("payments", views.Payments.as_view()),
+    path("payments/validate", views.PaymentValidation.as_view()),
     path("payments/<str:payment_id>", views.OnePayment.as_view()),
     path("payments/<str:payment_id>/refunds", views.PaymentRefunds.as_view()),
 ]

@@ -8,7 +8,7 @@ import orjson
 from django.http import HttpResponse
 from django.utils import timezone
 
-from common.errors import NotFound
+from common.errors import CounterfoilError, NotFound
 from merchants.api.base import MerchantRequest, MerchantView, answer, require_key, respond
 from merchants.api.pagination import read_page
 from merchants.scopes import Scope
@@ -19,10 +19,11 @@ from payments.facades.pgi.messages import (
     read_refund,
     refund_json,
     refund_reply,
+    refusal_json,
 )
 from payments.selectors import refund_rows, transaction_row
 from payments.services.refunds import refund_request
-from payments.services.transfers import transfer_create
+from payments.services.transfers import transfer_create, transfer_validate
 
 
 class PgiView(MerchantView):
@@ -60,6 +61,21 @@ class Payments(PgiView):
             reply=payment_reply,
         )
         return respond(payment_reply(made))
+
+
+class PaymentValidation(PgiView):
+    required_scopes = {"POST": Scope.TRANSACTION_CREATE}
+
+    def post(self, request: MerchantRequest) -> HttpResponse:
+        """Whether a payment with these details would be accepted at this moment. Nothing moves, nothing is kept."""
+        body = request.json
+        try:
+            transfer_validate(new=read_payment(body, request.caller))
+        except CounterfoilError as exc:
+            if exc.status not in (400, 404, 422):
+                raise
+            return answer(refusal_json(exc))
+        return answer({"valid": True, "errors": []})
 
 
 class OnePayment(PgiView):

@@ -11,7 +11,7 @@ from django.test import Client
 
 from payments.models import Account, Refund, Transaction
 from tests.factories import new_account, new_transaction
-from tests.support.api import Api, api_for
+from tests.support.api import Api, api_for, counts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -138,3 +138,55 @@ def test_others_see_nothing(pgi):
 def test_a_payment_through_a_provider_is_not_of_this_document(pgi):
     account = pgi.api.merchant.provider_accounts.get(provider="fpx")
     assert error(pgi.call("GET", f"/{new_transaction(account).transaction.pk}")) == (404, "NOT_FOUND")
+
+
+def test_details_are_validated_and_nothing_moves(pgi):
+    before = counts()
+
+    good = pgi.call(
+        "POST", "/validate", {"amount": 50, "currency": "USD", "fromAccount": pgi.payer, "toMerchant": pgi.payee}
+    )
+
+    assert (good.status_code, json.loads(good.content)) == (200, {"valid": True, "errors": []})
+    assert (pgi.balances(), counts()) == ((10_000, 0), before)
+
+
+@pytest.mark.parametrize(
+    ("changes", "errors"),
+    [
+        ({"amount": "1e2"}, [("INVALID_REQUEST", "amount")]),
+        ({"amount": None, "toMerchant": ""}, [("INVALID_REQUEST", "amount"), ("INVALID_REQUEST", "toMerchant")]),
+        ({"amount": 100.01}, [("INSUFFICIENT_FUNDS", None)]),
+        ({"currency": "MYR"}, [("UNSUPPORTED_CURRENCY", None)]),
+        ({"currency": "ZZZ"}, [("UNSUPPORTED_CURRENCY", None)]),
+        ({"toMerchant": "acc_nobody"}, [("NOT_FOUND", None)]),
+        ({"colour": "red"}, [("INVALID_REQUEST", "colour")]),
+    ],
+)
+def test_details_that_would_be_refused_are_said_to_be(pgi, changes, errors):
+    body = {"amount": 50, "currency": "USD", "fromAccount": pgi.payer, "toMerchant": pgi.payee} | changes
+    before = counts()
+
+    said = pgi.call("POST", "/validate", body)
+
+    content = json.loads(said.content)
+    assert (said.status_code, content["valid"]) == (200, False)
+    assert sorted((one["code"], one["field"]) for one in content["errors"]) == errors
+    assert all(one["message"] for one in content["errors"])
+    assert counts() == before
+
+
+def test_the_same_account_on_both_sides_is_named_in_the_document_s_words(pgi):
+    body = {"amount": 50, "currency": "USD", "fromAccount": pgi.payer, "toMerchant": pgi.payer}
+
+    [said] = json.loads(pgi.call("POST", "/validate", body).content)["errors"]
+
+    assert (said["code"], said["field"]) == ("INVALID_REQUEST", "toMerchant")
+
+
+def test_what_cannot_be_read_or_is_not_allowed_is_no_validation(pgi):
+    assert error(pgi.call("POST", "/validate", [])) == (400, "INVALID_REQUEST")
+    assert error(pgi.call("POST", "/validate", {"amount": 1}, Authorization="Bearer nobody")) == (401, "UNAUTHORIZED")
+    assert error(pgi.call("GET", "/validate"))[0] == 405
+    pgi.api = api_for(pgi.api.merchant, scopes=["transaction:read"])
+    assert error(pgi.call("POST", "/validate", {"amount": 1})) == (403, "FORBIDDEN")
