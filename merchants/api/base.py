@@ -163,7 +163,7 @@ class MerchantView(APIView):
     def _answer_by_key(key: IdempotencyKey, exc: Exception, request_id: str) -> HttpResponse:
         if not isinstance(exc, CounterfoilError | IntegrityError):
             raise exc
-        kept = key.find()
+        kept = key.find(now=timezone.now())
         if kept is not None:
             return respond(kept, replayed=True)
         if isinstance(exc, IntegrityError) and CONSTRAINT in str(exc):

@@ -17,6 +17,9 @@ class IdempotencyRecord(models.Model):
     fingerprint = models.BinaryField(max_length=32)  # SHA-256 of method, path and canonical body
     status = models.PositiveSmallIntegerField()
     body = models.BinaryField()
+    held_until = models.DateTimeField(
+        null=True, blank=True
+    )  # the first caller still waits: nobody was given this answer yet
     created_at = models.DateTimeField()
 
     class Meta:

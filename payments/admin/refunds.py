@@ -77,7 +77,7 @@ class RefundForm(ReasonForm):
             )
         except (InvalidState, IntegrityError) as exc:
             # Nothing is left to refund, or the key is used: perhaps because this very dialog was sent before.
-            earlier = key.find()
+            earlier = key.find(now=timezone.now())
             if earlier is not None:
                 return Refund.objects.get(pk=earlier.body.decode())
             if isinstance(exc, IntegrityError) and constraint_of(exc) == CONSTRAINT:

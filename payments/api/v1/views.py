@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from django.http import HttpResponse
@@ -73,6 +74,8 @@ class Transactions(MerchantView):
     def post(self, request: MerchantRequest) -> HttpResponse:
         """Accept a payment, whose payer still has to follow `nextAction`; or move money between two accounts of yours."""
         now = timezone.now()
+        if request.idempotency is not None and (seconds := wished_seconds(request._request)):
+            request.idempotency = replace(request.idempotency, held_seconds=seconds)
         created = self._transfer(request, now) if asks_for_transfer(request.json) else self._payment(request, now)
         if not created.repeated:
             return self._when_known(request, created)
@@ -85,14 +88,16 @@ class Transactions(MerchantView):
     def _when_known(request: MerchantRequest, created: Created | Hosted | Transferred) -> HttpResponse:
         """The answer to a new transaction, held back if the caller prefers. What is answered is what its key keeps."""
         seconds = wished_seconds(request._request)
-        if not wait_for_outcome(request.caller, created.transaction.pk, seconds=seconds):
-            return respond(created_reply(created))
-        row = transaction_row(request.caller, created.transaction.pk)
-        reply = Reply(201, render(transaction_json(row, payments_by_transaction([row.id])[row.id])))
-        if request.idempotency is not None:
-            request.idempotency.replace(reply)
+        waited = wait_for_outcome(request.caller, created.transaction.pk, seconds=seconds)
+        reply = created_reply(created)
+        if waited:
+            row = transaction_row(request.caller, created.transaction.pk)
+            reply = Reply(201, render(transaction_json(row, payments_by_transaction([row.id])[row.id])))
+        if seconds and request.idempotency is not None:
+            reply = request.idempotency.let_go(reply)
         response = respond(reply)
-        response[APPLIED] = f"wait={seconds}"
+        if waited:
+            response[APPLIED] = f"wait={seconds}"
         return response
 
     @staticmethod

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.http import HttpResponse
 from django.test import RequestFactory
+from django.utils import timezone
 
+from merchants.models import IdempotencyRecord
+from merchants.services.idempotency import IdempotencyKey, Reply
 from payments.api.v1 import waiting
 from payments.api.v1.waiting import wished_seconds
 from payments.models import Transaction
@@ -92,6 +97,54 @@ def test_a_new_transaction_is_answered_with_its_outcome_and_so_is_its_repeat(api
 
     assert (first.status_code, json.loads(first.content)["status"]) == (201, "COMPLETED")
     assert (again.status_code, again.content, again["Idempotent-Replayed"]) == (201, first.content, "true")
+
+
+def test_a_repeat_while_the_first_waits_is_told_so_and_later_gets_the_same_bytes(api: Api) -> None:
+    def act(number: int) -> HttpResponse:
+        if number == 0:
+            return api.post("/transactions", new_body(), key="k1", Prefer="wait=20")
+        while not Transaction.objects.exists():
+            pass
+        meanwhile = api.post("/transactions", new_body(), key="k1", Prefer="wait=20")
+        settle(sale_of(Transaction.objects.get()))
+        return meanwhile
+
+    first, meanwhile = race(2, act)
+    again = api.post("/transactions", new_body(), key="k1")
+
+    assert (first.status_code, json.loads(first.content)["status"]) == (201, "COMPLETED")
+    refusal(meanwhile, 409, "REQUEST_IN_PROGRESS")
+    assert meanwhile["Retry-After"] == "1"
+    assert (again.status_code, again.content, again["Idempotent-Replayed"]) == (201, first.content, "true")
+    assert Transaction.objects.count() == 1
+
+
+def test_what_was_stored_becomes_the_answer_if_the_first_caller_is_gone(api: Api) -> None:
+    content(api.post("/transactions", new_body(), key="k1"))
+    record = IdempotencyRecord.objects.get()
+    IdempotencyRecord.objects.update(
+        held_until=timezone.now() - timedelta(seconds=1)
+    )  # its process died while it waited
+    settle(sale_of(Transaction.objects.get()))
+
+    again = api.post("/transactions", new_body(), key="k1")
+    key = IdempotencyKey(api.merchant.pk, False, "k1", bytes(record.fingerprint))
+    late = key.let_go(Reply(201, b"another body"))  # it was only slow: it has to answer what has been answered
+
+    assert (again.content, again["Idempotent-Replayed"]) == (bytes(record.body), "true")
+    assert late == Reply(201, bytes(record.body))
+    assert json.loads(again.content)["status"] == "PENDING"
+
+
+def test_a_busy_server_holds_nothing_back(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "_places", threading.BoundedSemaphore(1))
+    waiting._places.acquire()
+
+    first = api.post("/transactions", new_body(), key="k1", Prefer="wait=20")
+    again = api.post("/transactions", new_body(), key="k1", Prefer="wait=20")
+
+    assert "Preference-Applied" not in first
+    assert (again.content, again["Idempotent-Replayed"]) == (first.content, "true")
 
 
 def test_only_a_few_wait_and_the_others_are_answered_at_once(api: Api) -> None:
