@@ -19,6 +19,7 @@ urlpatterns = [
     path("api/redoc/", SpectacularRedocView.as_view(url_name="schema", template_name="docs/redoc.html"), name="redoc"),
     path("api/v1/", include("merchants.api.v1_urls")),
     path("api/v1/", include("payments.api.v1.urls")),
+    path("api/v1/", include("reconciliation.api.urls")),
     path("api/v1/", include("notifications.api.urls")),
     path("v1/", include("payments.facades.pgi.urls")),
     path("healthz", health.healthz),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import date
-from typing import Literal
+from typing import Any, Literal
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet
 
+from common.errors import NotFound
+from merchants.caller import Caller
 from payments.models import Operation
 from payments.providers.base import Kind
 from payments.states import OperationState
-from reconciliation.models import Break, BreakKind, CloseState, DayClose, Match
+from reconciliation.models import Break, BreakKind, CloseState, DayClose, Match, Settlement, SettlementLine
 from reconciliation.models.day import LAST
 
 State = Literal["MATCHED", "BREAK", "PENDING"]
@@ -76,3 +78,48 @@ def break_difference(found: Break) -> dict[str, int]:
 def closed_days(*, provider: str, live: bool) -> QuerySet[DayClose]:
     """The closings that hold, the last day first; a day that was opened again is not among them."""
     return DayClose.objects.filter(LAST, provider=provider, live=live, state=CloseState.CLOSED).order_by("-day")
+
+
+# -- settlements ---------------------------------------------------------------------------------------------------------
+
+
+def settlement_rows(caller: Caller) -> QuerySet[Settlement]:
+    """The caller's settlements."""
+    return Settlement.objects.filter(merchant_id=caller.merchant_id, live=caller.live)
+
+
+def settlement_row(caller: Caller, settlement_id: str) -> Settlement:
+    """One of them, with its merchant. Raises NotFound."""
+    settlement = settlement_rows(caller).select_related("merchant").filter(pk=settlement_id).first()
+    if settlement is None:
+        raise NotFound("There is no such settlement.")
+    return settlement
+
+
+def settlement_lines(settlement_id: str) -> QuerySet[SettlementLine, Any]:
+    """The lines as named tuples: `id` and `created_at` are the journal entry's, so pages can follow them."""
+    return (
+        SettlementLine.objects.filter(settlement_id=settlement_id)
+        .annotate(
+            id=F("entry_id"),
+            created_at=F("booked_at"),
+            fact_name=F("entry__fact_name"),
+            transaction_id=F("entry__transaction_id"),
+            external_reference=F("entry__transaction__external_reference"),
+            method=F("entry__transaction__method"),
+        )
+        .values_list(
+            "id",
+            "created_at",
+            "fact_name",
+            "transaction_id",
+            "external_reference",
+            "method",
+            "gross_minor",
+            "refund_minor",
+            "dispute_minor",
+            "fee_minor",
+            "adjustment_minor",
+            named=True,
+        )
+    )

@@ -171,6 +171,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "TransactionStatusEnum": "payments.states.TransactionStatus",
         "PaymentStatusEnum": "payments.states.PaymentState",
         "RefundStatusEnum": "payments.states.RefundState",
+        "SettlementStatusEnum": "reconciliation.models.SettlementState",
         "AccountStatusEnum": "payments.states.AccountStatus",
         "ApiKeyStatusEnum": ["ACTIVE", "EXPIRED", "REVOKED"],
         "DeliveryStateEnum": ["PENDING", "DELIVERED", "DEAD"],

@@ -47,3 +47,14 @@ class OrjsonRenderer(BaseRenderer):
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
         return b"" if data is None else render(data)
+
+
+CSV = "text/csv"
+
+
+class CsvRenderer(BaseRenderer):
+    """For content negotiation; the view streams by itself."""
+
+    media_type = CSV
+    format = "csv"
+    charset = "utf-8"

@@ -44,6 +44,15 @@ declare class PaymentEngine<A extends number | string = number> {
   readonly paymentTypes: { list(): AsyncIterable<PaymentEngine.PaymentType> };
   readonly banks: { list(paymentTypeId: string): AsyncIterable<PaymentEngine.Bank> };
 
+  /** What you are owed, period by period. */
+  readonly settlements: {
+    /** Newest first; walks over all pages, of `limit` each. */
+    list(filters?: PaymentEngine.SettlementFilters): AsyncIterable<PaymentEngine.Settlement<A>>;
+    get(settlementId: string): Promise<PaymentEngine.Settlement<A>>;
+    /** What it consists of, newest first. */
+    lines(settlementId: string, options?: { limit?: number }): AsyncIterable<PaymentEngine.SettlementLine<A>>;
+  };
+
   /** Creating an endpoint, a new secret and the test event are never repeated by themselves: no idempotency key protects them. */
   readonly webhookEndpoints: {
     /** The answer has the `secret`, this once. */
@@ -280,6 +289,57 @@ declare namespace PaymentEngine {
     status: 'ONLINE' | 'OFFLINE';
     businessBanking: boolean;
     refreshedAt: string;
+  }
+
+  interface SettlementFilters {
+    status?: string | string[];
+    currencyCode?: string;
+    /** Closing days, both included: '2026-03-02'. */
+    dateFrom?: string;
+    dateTo?: string;
+    limit?: number;
+  }
+
+  interface Settlement<A = number> {
+    id: string;
+    status: 'CREATED' | 'CARRIED' | 'PAYOUT_PENDING' | 'PAID' | 'RETURNED';
+    currencyCode: string;
+    /** The closing day in your time zone. */
+    date: string;
+    periodFrom: string;
+    periodTo: string;
+    payOn: string;
+    lineCount: number;
+    gross: A;
+    refunds: A;
+    disputes: A;
+    fees: A;
+    feeParts: { percentage: A; fixed: A; limits: A; other: A };
+    reserveHeld: A;
+    reserveReleased: A;
+    reserveReleaseOn: string | null;
+    adjustments: A;
+    carriedOver: A;
+    /** The net. */
+    amount: A;
+    createdAt: string;
+    updatedAt: string;
+  }
+
+  interface SettlementLine<A = number> {
+    id: string;
+    type: 'PAYMENT' | 'REFUND' | 'DISPUTE' | 'ADJUSTMENT';
+    transactionId: string | null;
+    externalReference: string | null;
+    paymentTypeId: string | null;
+    gross: A;
+    refunds: A;
+    disputes: A;
+    fees: A;
+    adjustments: A;
+    amount: A;
+    currencyCode: string;
+    bookedAt: string;
   }
 
   interface WebhookEndpoint {

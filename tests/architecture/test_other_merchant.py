@@ -8,16 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from common.changes import Actor
 from merchants.api.base import MerchantView
 from merchants.scopes import Scope
 from notifications.models import WebhookDelivery
 from payments.models import Refund, Transaction
+from reconciliation.services.settle import books, settle_book
 from tests.factories import (
+    NOW,
     ApiKeyFactory,
     ProviderAccountFactory,
     captured_transaction,
@@ -79,6 +83,14 @@ def a_dead_delivery(api: Api) -> str:
     return delivery.pk
 
 
+def a_settlement(api: Api) -> str:
+    a_transaction(api)
+    [book] = books(api.merchant.code)
+    [made] = settle_book(book, day=NOW.date(), actor=Actor("system:test"), now=NOW + timedelta(hours=13))
+    return made.pk
+
+
+SETTLED = {"GET": Scope.SETTLEMENT_READ}
 READ, CREATE, GIVE_BACK = Scope.TRANSACTION_READ, Scope.TRANSACTION_CREATE, Scope.REFUND_CREATE
 HOOKS, KEYS = Scope.WEBHOOK_MANAGE, Scope.API_KEY_MANAGE
 ROUTES = {
@@ -100,6 +112,10 @@ ROUTES = {
     "accounts/<str:account_id>/entries": Route({"GET": Scope.ACCOUNT_READ}, an_account),
     "payment-types": Route({"GET": READ}),
     "banks": Route({"GET": READ}, query="?paymentTypeId=fpx"),
+    "settlements": Route(SETTLED),
+    "settlements/<str:settlement_id>": Route(SETTLED, a_settlement),
+    "settlements/<str:settlement_id>/lines": Route(SETTLED, a_settlement),
+    "settlements/<str:settlement_id>/statement": Route(SETTLED, a_settlement, query="?format=csv"),
     "auth/login": Route({"POST": None}),
     "auth/refresh": Route({"POST": None}),
     "auth/logout": Route({"POST": None}),

@@ -67,6 +67,7 @@ class ApiKeyFactory(factory.django.DjangoModelFactory[ApiKey]):
             "refund:create",
             "account:read",
             "webhook:manage",
+            "settlement:read",
             "api_key:manage",
         ]
     )

@@ -10,7 +10,6 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import QueryDict, StreamingHttpResponse
-from rest_framework.renderers import BaseRenderer
 
 from common.errors import InvalidRequest
 from common.money import Money
@@ -20,7 +19,6 @@ from payments.api.v1.filters import PAGING
 from payments.models import Transaction
 from payments.selectors import transaction_rows
 
-CSV = "text/csv"
 COLUMNS = (
     "id",
     "status",
@@ -38,14 +36,6 @@ COLUMNS = (
     "expiresAt",
 )
 _CHUNK = 500
-
-
-class CsvRenderer(BaseRenderer):
-    """For content negotiation; the view streams by itself."""
-
-    media_type = CSV
-    format = "csv"
-    charset = "utf-8"
 
 
 def csv_answer(transactions: QuerySet[Transaction], query: QueryDict) -> StreamingHttpResponse:

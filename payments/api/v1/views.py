@@ -15,11 +15,11 @@ from common.errors import InvalidRequest
 from merchants.api.base import MerchantRequest, MerchantView, answer, require_key, respond
 from merchants.api.live import EVENT_STREAM, LAST_EVENT_ID, EventStreamRenderer, to_live_stream
 from merchants.api.pagination import read_page
-from merchants.api.rendering import OrjsonRenderer, render
+from merchants.api.rendering import CSV, CsvRenderer, OrjsonRenderer, render
 from merchants.scopes import Scope
 from merchants.services.idempotency import Reply
 from payments.api.v1 import schemas
-from payments.api.v1.export import CSV, CsvRenderer, csv_answer
+from payments.api.v1.export import csv_answer
 from payments.api.v1.filters import filtered
 from payments.api.v1.inputs import asks_for_transfer, read_new_refund, read_new_transaction, read_new_transfer
 from payments.api.v1.outputs import (

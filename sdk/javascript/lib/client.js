@@ -12,6 +12,7 @@ class PaymentEngine {
     this.accounts = new resources.Accounts(transport);
     this.paymentTypes = new resources.PaymentTypes(transport);
     this.banks = new resources.Banks(transport);
+    this.settlements = new resources.Settlements(transport);
     this.webhookEndpoints = new resources.WebhookEndpoints(transport);
     this.webhookDeliveries = new resources.WebhookDeliveries(transport);
   }

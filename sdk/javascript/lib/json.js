@@ -7,6 +7,8 @@ const { PaymentEngineError } = require('./errors');
 
 const AMOUNTS = new Set([
   'amount', 'amountCaptured', 'amountRefunded', 'availableBalance', 'pendingBalance', 'requestedAmount',
+  'gross', 'refunds', 'disputes', 'fees', 'reserveHeld', 'reserveReleased', 'adjustments', 'carriedOver', // of settlements
+  'percentage', 'fixed', 'limits', 'other', // of their fees
 ]);
 const FREE = new Set(['metadata']); // the merchant's own: names mean nothing there
 const NUMBER_OR_STRING = /"(?:[^"\\]|\\.)*"|-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/g;

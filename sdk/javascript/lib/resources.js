@@ -100,6 +100,21 @@ class Banks extends Resource {
   }
 }
 
+class Settlements extends Resource {
+  list(filters = {}) {
+    const query = Object.entries({ limit: 100, ...filters }).map(([name, value]) => [name, queryText(value)]);
+    return this.pages('/settlements', Object.fromEntries(query));
+  }
+
+  get(id) {
+    return this.transport.get(path('settlements', id));
+  }
+
+  lines(id, { limit = 100 } = {}) {
+    return this.pages(path('settlements', id, 'lines'), { limit });
+  }
+}
+
 /** Creating an endpoint, a new secret and the test event are never repeated by themselves: no key protects them. */
 class WebhookEndpoints extends Resource {
   create(endpoint) {
@@ -151,5 +166,5 @@ function queryText(value) {
 }
 
 module.exports = {
-  Transactions, Refunds, Accounts, PaymentTypes, Banks, WebhookEndpoints, WebhookDeliveries,
+  Transactions, Refunds, Accounts, PaymentTypes, Banks, Settlements, WebhookEndpoints, WebhookDeliveries,
 };

@@ -9,6 +9,7 @@ from payment_engine.resources import (
     Banks,
     PaymentTypes,
     Refunds,
+    Settlements,
     Transactions,
     WebhookDeliveries,
     WebhookEndpoints,
@@ -30,6 +31,7 @@ class PaymentEngineClient:
         self.accounts = Accounts(self._transport)
         self.payment_types = PaymentTypes(self._transport)
         self.banks = Banks(self._transport)
+        self.settlements = Settlements(self._transport)
         self.webhook_endpoints = WebhookEndpoints(self._transport)
         self.webhook_deliveries = WebhookDeliveries(self._transport)
 

@@ -208,6 +208,62 @@ class Bank(Model):
 
 
 @dataclass(frozen=True)
+class FeeParts(Model):
+    """What a fee is made of; `limits` is what a minimum added, or (below zero) a maximum took away."""
+
+    percentage: Decimal
+    fixed: Decimal
+    limits: Decimal
+    other: Decimal
+
+
+@dataclass(frozen=True)
+class Settlement(Model):
+    """What you are owed for a period: `amount` is the net. Days are "YYYY-MM-DD" in your time zone."""
+
+    id: str
+    status: str
+    currency_code: str
+    date: str
+    period_from: datetime
+    period_to: datetime
+    pay_on: str
+    line_count: int
+    gross: Decimal
+    refunds: Decimal
+    disputes: Decimal
+    fees: Decimal
+    fee_parts: FeeParts
+    reserve_held: Decimal
+    reserve_released: Decimal
+    reserve_release_on: str | None
+    adjustments: Decimal
+    carried_over: Decimal
+    amount: Decimal
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class SettlementLine(Model):
+    """What one payment, refund, dispute or adjustment brought."""
+
+    id: str
+    type: str
+    transaction_id: str | None
+    external_reference: str | None
+    payment_type_id: str | None
+    gross: Decimal
+    refunds: Decimal
+    disputes: Decimal
+    fees: Decimal
+    adjustments: Decimal
+    amount: Decimal
+    currency_code: str
+    booked_at: datetime
+
+
+@dataclass(frozen=True)
 class WebhookEndpoint(Model):
     """`secret` is there in the answer that made it, and never again."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -17,6 +17,8 @@ from payment_engine.models import (
     Model,
     PaymentType,
     Refund,
+    Settlement,
+    SettlementLine,
     Transaction,
     TransactionStatus,
     WebhookDelivery,
@@ -166,6 +168,35 @@ class PaymentTypes(Resource):
 class Banks(Resource):
     def list(self, payment_type_id: str) -> Iterator[Bank]:
         return self._pages(Bank, "/banks", payment_type_id=payment_type_id)
+
+
+class Settlements(Resource):
+    def list(
+        self,
+        *,
+        status: Sequence[str] | None = None,
+        currency_code: str | None = None,
+        date_from: date | None = None,
+        date_to: date | None = None,
+        limit: int = 100,
+    ) -> Iterator[Settlement]:
+        """Newest first; `limit` is the size of a page. `date_from` and `date_to` are closing days, both included."""
+        return self._pages(
+            Settlement,
+            "/settlements",
+            status=status,
+            currency_code=currency_code,
+            date_from=date_from and date_from.isoformat(),
+            date_to=date_to and date_to.isoformat(),
+            limit=limit,
+        )
+
+    def get(self, settlement_id: str) -> Settlement:
+        return Settlement.of(self._transport.get(_path("settlements", settlement_id)))
+
+    def lines(self, settlement_id: str, *, limit: int = 100) -> Iterator[SettlementLine]:
+        """What it consists of, newest first."""
+        return self._pages(SettlementLine, _path("settlements", settlement_id, "lines"), limit=limit)
 
 
 class WebhookEndpoints(Resource):
