@@ -57,7 +57,7 @@ def where(row: Break) -> Any:
         else ""
     )
     return format_html(
-        '<span class="cf-nowrap">{} {:%-d %b}</span> {}{}', row.provider, row.day, html.mode(row.live), carried
+        '<span class="cf-nowrap">{} {}</span> {}{}', row.provider, f"{row.day:%-d %b}", html.mode(row.live), carried
     )
 
 
