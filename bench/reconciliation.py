@@ -74,7 +74,7 @@ PLAIN = (
     "DROP TABLE plain_line, plain_break",
 )
 
-EMPTY = "TRUNCATE reconciliation_rehearsal, reconciliation_break_comment, reconciliation_break, reconciliation_bank_match, reconciliation_match_group, bank_line, remittance, reconciliation_match, reconciliation_run, statement_line, statement_file, statement"
+EMPTY = "TRUNCATE reconciliation_rehearsal, reconciliation_break_comment, reconciliation_break, reconciliation_bank_match, reconciliation_match_group, bank_line, remittance, reconciliation_match, reconciliation_run, statement_line, statement_file_chunk, statement_file, quarantined_line, bank_balance, statement"
 
 
 def statement(count: int) -> tuple[bytes, list[str], Counter[str]]:

@@ -83,17 +83,17 @@ def no_delete(table: str) -> RunSQL:
     )
 
 
-def listed_moves(table: str, column: str, moves: Iterable[tuple[str, str]]) -> RunSQL:
-    """Let `column` change only from the first to the second of one of the pairs `moves`."""
+def listed_moves(table: str, column: str, moves: Iterable[tuple[str, str]], *, name: str = "listed_moves") -> RunSQL:
+    """Let `column` change only from the first to the second of one of the pairs `moves`. A second column needs another `name`."""
     listed = ",".join(sorted(f"{before}>{after}" for before, after in moves))
     return RunSQL(
         f"""
-        CREATE OR REPLACE TRIGGER {table}_listed_moves BEFORE UPDATE OF {column} ON {table}
+        CREATE OR REPLACE TRIGGER {table}_{name} BEFORE UPDATE OF {column} ON {table}
             FOR EACH ROW WHEN (OLD.{column} IS DISTINCT FROM NEW.{column})
             EXECUTE FUNCTION counterfoil_listed_moves('{column}', '{listed}');
-        ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_listed_moves;
+        ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_{name};
         """,
-        f"DROP TRIGGER {table}_listed_moves ON {table};",
+        f"DROP TRIGGER {table}_{name} ON {table};",
     )
 
 

@@ -17,6 +17,7 @@ from demo.cast import ACCOUNTS
 from merchants.models import Merchant, ProviderAccount
 from payments.models import Account
 from payments.services.accounts import account_deposit, account_open
+from reconciliation.models import BankAccount, FileFormat, Side, Source
 
 
 def open_accounts(merchant_code: str) -> dict[str, dict[str, str]]:
@@ -90,6 +91,24 @@ def open_migs(merchant: Merchant, *, sandbox_url: str, base_url: str, mode: str)
         },
         fee_basis_points=180,
         fee_fixed_minor=30,
+    )
+
+
+def open_bank(*, sandbox_url: str) -> None:
+    """Our account at the sandbox's bank, where the providers' money arrives, unless it is there."""
+    source, _ = Source.objects.get_or_create(
+        code="sandboxbank",
+        defaults={
+            "name": "Sandbox Bank",
+            "side": Side.BANK,
+            "format": FileFormat.CAMT053,
+            "fetch_url": f"{sandbox_url}/bank/statements/{{date}}?account={{account}}",
+        },
+    )
+    BankAccount.objects.get_or_create(
+        source=source,
+        account_key="514000000001",
+        defaults={"live": False, "currency": "MYR", "holder": "Counterfoil Back Office", "bic": "SBOXMYKLXXX"},
     )
 
 

@@ -70,6 +70,7 @@ _BOOKS = (
     "reconciliation.view_*",
     "common.view_proposal",
 )
+_SOURCES = tuple(f"reconciliation.{act}_{model}" for act in ("add", "change") for model in ("source", "bankaccount"))
 _OPERATIONS = (
     *_PAYMENTS,
     *_WEBHOOKS,
@@ -98,6 +99,7 @@ _FINANCE_LEAD = (
     "payments.approve_refundbatch",
     "reconciliation.approve_*",
     "reconciliation.write_off_any_break",
+    *_SOURCES,
 )
 
 ROLES = {

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class ReconciliationConfig(AppConfig):
@@ -8,6 +9,8 @@ class ReconciliationConfig(AppConfig):
     def ready(self) -> None:
         from common.approvals import register
         from reconciliation.services import closing, resolutions, rule_sets
+        from reconciliation.sources import sync_sources
 
         for act in (*closing.ACTS, *resolutions.ACTS, rule_sets.ACT):
             register(act)
+        post_migrate.connect(sync_sources, sender=self)

@@ -1,35 +1,82 @@
-"""The providers whose statements we read: the format of the file, and what a line has to say to agree.
+"""The sources that come with the product, as data, and when their statements are due.
 
-A new one is its parser and one entry here.
+A provider's contract is a setting: what is here is only how a source begins. `sync_sources` runs after every migrate and adds what is not there;
+what an operator has changed stays.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from reconciliation.parsers import fpx, migs
-from reconciliation.parsers.base import Format
+from django.db import connection
+from django.db.models import QuerySet
+
+from reconciliation.models import FileFormat, Side, Source
+
+DEFAULTS: tuple[dict[str, Any], ...] = (
+    {
+        "code": "fpx",
+        "name": "FPX",
+        "format": FileFormat.FPX,
+        "approved": "00",
+        "fee_fixed_minor": 50,
+        "fee_fixed_business_minor": 100,
+    },
+    {"code": "migs", "name": "MIGS", "format": FileFormat.MIGS, "approved": "0", "fee_basis_points": 150},
+    {
+        "code": "vnpay",
+        "name": "VNPay",
+        "format": FileFormat.VNPAY,
+        "approved": "00",
+        "zone": "Asia/Ho_Chi_Minh",
+        "fee_basis_points": 110,
+    },
+    {
+        "code": "amk",
+        "name": "AMK",
+        "format": FileFormat.AMK,
+        "approved": "SUCCESS",
+        "zone": "Asia/Phnom_Penh",
+        "fee_basis_points": 100,
+    },
+)
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderPrice:
-    """What the provider keeps of a payment: a share, rounded half up, plus a fixed part. Refunds are free."""
-
-    basis_points: int = 0
-    fixed_minor: int = 0
-    fixed_business_minor: int = 0  # instead, for business banking
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One provider's statements. `approved` is the status code of money that moved."""
-
-    format: Format
-    approved: str
-    price: ProviderPrice
+def sync_sources(**_signal: Any) -> None:
+    """Add the sources of DEFAULTS that are not there. Does nothing in a database that has been migrated back to before sources."""
+    if Source._meta.db_table not in connection.introspection.table_names():
+        return
+    Source.objects.bulk_create(
+        [Source(**{"side": Side.PROVIDER} | values) for values in DEFAULTS], ignore_conflicts=True
+    )
 
 
-SOURCES: dict[str, Source] = {
-    "fpx": Source(fpx.FORMAT, approved="00", price=ProviderPrice(fixed_minor=50, fixed_business_minor=100)),
-    "migs": Source(migs.FORMAT, approved="0", price=ProviderPrice(basis_points=150)),
-}
+def providers() -> QuerySet[Source]:
+    """The active sources whose lines are compared with our operations."""
+    return Source.objects.filter(side=Side.PROVIDER, is_active=True)
+
+
+def zone_of(source: Source) -> ZoneInfo:
+    return ZoneInfo(source.zone)
+
+
+def due_at(source: Source, day: date) -> datetime:
+    """From when on a missing statement of the source's `day` is late."""
+    return datetime.combine(day + timedelta(days=source.due_days), source.due_time, zone_of(source))
+
+
+def remit_on(source: Source, day: date) -> date:
+    """When the bank should have the money of the source's `day`."""
+    return day + timedelta(days=source.remit_days)
+
+
+def day_ends_at(source: Source, day: date) -> datetime:
+    """When the source's day is over."""
+    return datetime.combine(day + timedelta(days=1), time(), zone_of(source))
+
+
+def yesterday(source: Source, now: datetime) -> date:
+    """The last day of the source that is over at `now`."""
+    return now.astimezone(zone_of(source)).date() - timedelta(days=1)

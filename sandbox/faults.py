@@ -17,7 +17,7 @@ from sandbox.json_body import BadBody, json_body
 
 logger = logging.getLogger("sandbox.requests")
 
-PROVIDERS = ("fpx", "migs")
+PROVIDERS = ("fpx", "migs", "bank")
 _LARGEST = {"down": 0.0, "slow": 60.0, "error_rate": 1.0, "garbage": 0.0, "none": 0.0}  # value; more is cut to this
 _LONGEST_SECONDS = 86_400.0
 _GARBAGE = b"\xff\xfe<garbage>\x00=&&&"

@@ -66,3 +66,20 @@ CREATE TABLE IF NOT EXISTS turned_away (
     times     INTEGER NOT NULL,
     PRIMARY KEY (provider, account, reference)
 ) WITHOUT ROWID;
+
+-- The bank's accounts of the merchant's back office: what was booked, never changed. Positive is money that came in.
+CREATE TABLE IF NOT EXISTS bank_entries (
+    id                  INTEGER PRIMARY KEY,
+    account             TEXT NOT NULL,
+    day                 TEXT NOT NULL,
+    kind                TEXT NOT NULL CHECK (kind IN ('remittance', 'payment', 'return')),
+    end_to_end_id       TEXT NOT NULL,
+    amount_minor        INTEGER NOT NULL CHECK (amount_minor <> 0),
+    instructed_minor    INTEGER,
+    instructed_currency TEXT NOT NULL DEFAULT '',
+    counterparty        TEXT NOT NULL,
+    narrative           TEXT NOT NULL,
+    origin              TEXT NOT NULL  -- whose and which day's money, or which payment message
+);
+CREATE INDEX IF NOT EXISTS bank_entries_by_day ON bank_entries (account, day);
+CREATE INDEX IF NOT EXISTS bank_entries_by_origin ON bank_entries (origin);

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.urls import path
 
 from sandbox import faults, onboarding, payer, reports, statements
+from sandbox.bank import views as bank
 from sandbox.clock import local, utc_now
 from sandbox.fpx import views as fpx
 from sandbox.migs import views as migs
@@ -30,6 +31,8 @@ urlpatterns = [
     path("_books/<str:provider>", reports.books),
     path("fpx/statements/<str:day>", statements.fpx_statement),
     path("migs/statements/<str:day>", statements.migs_statement),
+    path("bank/statements/<str:day>", bank.statement),
+    path("bank/payments", bank.payments),
     path("FPXMain/seller2DReceiver.jsp", fpx.receive_order),
     path("FPXMain/sellerNVPTxnStatus.jsp", fpx.enquire),
     path("FPXMain/RetrieveBankList", fpx.bank_list),

@@ -7,9 +7,11 @@ from reconciliation.admin import (
     fee_claims,
     parts,
     proposed,
+    quarantine,
     rule_sets,
     runs,
     settlements,
+    sources,
     statements,
 )
 
@@ -20,8 +22,10 @@ __all__ = [
     "fee_claims",
     "parts",
     "proposed",
+    "quarantine",
     "rule_sets",
     "runs",
     "settlements",
+    "sources",
     "statements",
 ]

@@ -7,7 +7,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 
 from common.console.base import ConsoleAdmin
 from common.console.columns import day, mode, money, pretty, reference, related, when
-from reconciliation.models import BankLine, BankMatch, BreakComment, MatchGroup, Remittance
+from reconciliation.models import BankBalance, BankLine, BankMatch, BreakComment, MatchGroup, Remittance
 
 
 @admin.register(BankLine)
@@ -56,6 +56,36 @@ class RemittanceAdmin(ConsoleAdmin):
         (None, (reference("id", "Remittance"), "provider", "account_key", related("provider_account", "Account"))),
         ("Sums", ("line_count", money("gross_minor", "Gross"), money("fee_minor", "Fees"), money("net_minor", "Net"))),
         ("From", (related("statement", "Statement"), day("day", "Day"), day("due_on", "Due"), mode())),
+    )
+
+
+@admin.register(BankBalance)
+class BankBalanceAdmin(ConsoleAdmin):
+    list_display = (
+        "account_key",
+        day("closed_on", "Closed"),
+        money("opening_minor", "Opening"),
+        "entry_count",
+        money("closing_minor", "Closing"),
+        related("statement", "Statement"),
+    )
+    list_filter = (("closed_on", RangeDateFilter),)
+    list_select_related = ("statement",)
+    search_fields = ("=account_key", "=statement__id")
+    search_help_text = "Account or statement"
+    ordering = ("-closed_on", "-id")
+    details = (
+        (None, ("account_key", "statement_key", related("statement", "Statement"))),
+        (
+            "Balances",
+            (
+                day("opened_on", "Opened"),
+                money("opening_minor", "Opening"),
+                "entry_count",
+                day("closed_on", "Closed"),
+                money("closing_minor", "Closing"),
+            ),
+        ),
     )
 
 

@@ -8,10 +8,10 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 
 from common.console.base import ConsoleAdmin
-from common.console.columns import column, day, mode, money, reference, related, state, when
+from common.console.columns import column, day, mode, money, pretty, reference, related, state, when
 from common.console.filters import DayFilter
 from reconciliation.admin.filters import ProviderFilter
-from reconciliation.models import Statement, StatementFile, StatementLine
+from reconciliation.models import Statement, StatementFile, StatementFileChunk, StatementLine
 
 
 @column("sha256_hex", "SHA-256")
@@ -38,19 +38,28 @@ class StatementAdmin(ConsoleAdmin):
     ordering = ("-received_at",)
     details = (
         (None, (reference("id", "Statement"), "provider", related("provider_account", "Account"), mode(), "day")),
-        ("Read", (state("state"), "reason", "line_count", "new_line_count", sha256)),
+        ("Read", (state("state"), "reason", "line_count", "new_line_count", "quarantined_count", sha256)),
+        ("Control totals", (state("controls", "Control totals"), pretty("stated", "The file states"))),
         ("When", (when("received_at", "Received"), when("imported_at", "Imported"))),
     )
 
 
 @admin.register(StatementFile)
 class StatementFileAdmin(ConsoleAdmin):
-    list_display = (related("statement", "Statement"), "size")
+    list_display = (related("statement", "Statement"), "name", "size")
     list_select_related = ("statement",)
     search_fields = ("=statement__id",)
-    details = ((None, (related("statement", "Statement"), "size")),)
+    details = ((None, (related("statement", "Statement"), "name", "size")),)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[StatementFile]:
+
+@admin.register(StatementFileChunk)
+class StatementFileChunkAdmin(ConsoleAdmin):
+    list_display = (related("file", "File"), "number")
+    list_select_related = ("file",)
+    search_fields = ("=file__statement__id",)
+    details = ((None, (related("file", "File"), "number")),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StatementFileChunk]:
         return super().get_queryset(request).defer("compressed")  # type: ignore[no-any-return]
 
 

@@ -1,4 +1,4 @@
-from reconciliation.models.bank import BankLine, Remittance
+from reconciliation.models.bank import BankBalance, BankLine, Remittance
 from reconciliation.models.break_filter import BreakFilter
 from reconciliation.models.day import CloseState, DayClose
 from reconciliation.models.fee_claim import FeeClaim, FeeClaimLine, FeeClaimRefund
@@ -13,6 +13,7 @@ from reconciliation.models.matching import (
     ReconciliationRun,
     Resolution,
 )
+from reconciliation.models.quarantine import QuarantinedLine, QuarantineState
 from reconciliation.models.ruleset import RULE_SET_MOVES, Comparison, Rehearsal, RuleSet, RuleSetState
 from reconciliation.models.settlement import (
     ReserveRelease,
@@ -20,11 +21,22 @@ from reconciliation.models.settlement import (
     SettlementLine,
     SettlementState,
 )
-from reconciliation.models.statement import LineType, Statement, StatementFile, StatementLine, StatementState
+from reconciliation.models.source import BankAccount, FileFormat, Side, Source, SourceMapping
+from reconciliation.models.statement import (
+    Controls,
+    LineType,
+    Statement,
+    StatementFile,
+    StatementFileChunk,
+    StatementLine,
+    StatementState,
+)
 from reconciliation.models.terms import PayTo, SettlementTerms
 
 __all__ = [
     "RULE_SET_MOVES",
+    "BankAccount",
+    "BankBalance",
     "BankLine",
     "BankMatch",
     "Break",
@@ -33,15 +45,19 @@ __all__ = [
     "BreakKind",
     "CloseState",
     "Comparison",
+    "Controls",
     "DayClose",
     "FeeClaim",
     "FeeClaimLine",
     "FeeClaimRefund",
+    "FileFormat",
     "LineType",
     "Match",
     "MatchGroup",
     "MatchRule",
     "PayTo",
+    "QuarantineState",
+    "QuarantinedLine",
     "ReconciliationRun",
     "Rehearsal",
     "Remittance",
@@ -53,8 +69,12 @@ __all__ = [
     "SettlementLine",
     "SettlementState",
     "SettlementTerms",
+    "Side",
+    "Source",
+    "SourceMapping",
     "Statement",
     "StatementFile",
+    "StatementFileChunk",
     "StatementLine",
     "StatementState",
 ]

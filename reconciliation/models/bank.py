@@ -18,7 +18,7 @@ from reconciliation.models.statement import Statement
 class Remittance(models.Model):
     """What a provider owes us for the new lines of one statement, per account and currency. `net_minor` may be negative: then we owe it.
 
-    Written with the statement's lines in one transaction; `verify_books` compares the sums.
+    `part` 1 is of the lines that were read when the file came; each quarantined line that is read later is a part of its own. Written with the statement's lines in one transaction; `verify_books` compares the sums.
     """
 
     id = id_field()
@@ -31,6 +31,7 @@ class Remittance(models.Model):
     live = models.BooleanField()
     day = models.DateField()  # the provider's day
     due_on = models.DateField()  # when the bank should have it
+    part = models.PositiveIntegerField(default=1)
     currency = currency_field()
     line_count = models.PositiveIntegerField()
     gross_minor = minor_field()
@@ -41,7 +42,7 @@ class Remittance(models.Model):
         db_table = "remittance"
         ordering = ["-day", "provider", "account_key"]
         constraints = [
-            models.UniqueConstraint(fields=["statement", "account_key", "currency"], name="remittance_once"),
+            models.UniqueConstraint(fields=["statement", "account_key", "currency", "part"], name="remittance_once"),
             models.CheckConstraint(
                 condition=Q(net_minor=F("gross_minor") - F("fee_minor")), name="remittance_net_is_gross_less_fee"
             ),
@@ -96,3 +97,25 @@ class BankLine(models.Model):
     @property
     def amount(self) -> Money:
         return Money(self.amount_minor, self.currency)
+
+
+class BankBalance(models.Model):
+    """The balances of one account in a bank's file: the opening one and the booked entries come to the closing one."""
+
+    id = models.BigAutoField(primary_key=True)
+    statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="balances")
+    account_key = models.CharField(max_length=60)
+    statement_key = models.CharField(max_length=60, blank=True, default="")  # the bank's own number of the statement
+    currency = currency_field()
+    opened_on = models.DateField()
+    opening_minor = minor_field()
+    closed_on = models.DateField()
+    closing_minor = minor_field()
+    entry_count = models.PositiveIntegerField()
+
+    class Meta:
+        db_table = "bank_balance"
+        ordering = ["account_key", "closed_on", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.account_key} {self.closed_on} {Money(self.closing_minor, self.currency)} {self.currency}"

@@ -1,12 +1,13 @@
-"""Statements: what a provider says happened in one of its days, kept as it came and read into lines.
+"""Statements: what a provider or a bank says happened in one of its days, kept as it came and read into lines.
 
-A statement is imported whole or refused whole. The file's bytes stay, so that whatever was read can be read again; a line is kept once,
-whichever file brought it, and never changes.
+A statement is imported or refused; a line of it that cannot be read is set aside and never dropped. The file's bytes stay, so that
+whatever was read can be read again; a line is kept once, whichever file brought it, and never changes.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 
 from django.db import models
 from django.db.models import Q
@@ -24,14 +25,32 @@ class StatementState(models.TextChoices):
 STATEMENT_MOVES = {(StatementState.REFUSED, StatementState.IMPORTED)}
 
 
-class Statement(models.Model):
-    """One file of a source: a provider, and one account there or (`provider_account` empty) all of that mode.
+class Controls(models.TextChoices):
+    """What the file says its lines come to, and whether they do."""
 
-    The sums are in hundredths as the file states and shows them, whatever currencies it mixes.
+    NONE = "NONE", "The file states none"
+    AGREED = "AGREED", "Agreed"
+    WAITING = "WAITING", "Waiting for quarantined lines"
+    DIFFERS = "DIFFERS", "Differs: lines were discarded"
+
+
+CONTROLS_MOVES = {
+    (Controls.NONE, Controls.AGREED),  # a refused file that came again
+    (Controls.NONE, Controls.WAITING),
+    (Controls.WAITING, Controls.AGREED),
+    (Controls.WAITING, Controls.DIFFERS),
+}
+
+
+class Statement(models.Model):
+    """One file of a source: a provider and one account there or (`provider_account` empty) all of that mode, or a bank.
+
+    The sums are in hundredths over the lines that were read, whatever currencies they mix; `stated` is what the file says of all of them,
+    {"lines", "amount", "fee", "net"}, as far as it does. A bank's file has its balances in `bank_balance`.
     """
 
     id = id_field()
-    provider = models.CharField(max_length=20)
+    provider = models.CharField(max_length=20)  # the source's code
     provider_account = models.ForeignKey(
         ProviderAccount, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -40,8 +59,12 @@ class Statement(models.Model):
     state = models.CharField(max_length=10, choices=StatementState)
     reason = models.TextField(blank=True, default="")  # why it was refused, by line number
     sha256 = models.BinaryField(max_length=32)
-    line_count = models.PositiveIntegerField(default=0)  # as stated by the trailer and counted
+    mapping_version = models.PositiveIntegerField(default=0)  # by which a mapped file was read
+    line_count = models.PositiveIntegerField(default=0)  # of the file: read and quarantined
     new_line_count = models.PositiveIntegerField(default=0)  # those that no earlier file had brought
+    quarantined_count = models.PositiveIntegerField(default=0)  # those that could not be read when it came
+    controls = models.CharField(max_length=8, choices=Controls, default=Controls.NONE)
+    stated = models.JSONField(default=dict)
     amount_total = models.BigIntegerField(default=0)
     fee_total = models.BigIntegerField(default=0)
     net_total = models.BigIntegerField(default=0)
@@ -58,6 +81,10 @@ class Statement(models.Model):
                 nulls_distinct=False,
             ),
             models.CheckConstraint(condition=Q(state__in=StatementState.values), name="statement_state_known"),
+            models.CheckConstraint(condition=Q(controls__in=Controls.values), name="statement_controls_known"),
+            models.CheckConstraint(
+                condition=Q(quarantined_count__lte=models.F("line_count")), name="statement_quarantined_within_lines"
+            ),
             models.CheckConstraint(
                 condition=Q(state="IMPORTED", imported_at__isnull=False, reason="")
                 | (Q(state="REFUSED", imported_at=None, new_line_count=0) & ~Q(reason="")),
@@ -71,10 +98,10 @@ class Statement(models.Model):
 
 
 class StatementFile(models.Model):
-    """The bytes of a statement, apart so that lists of statements never load them."""
+    """The file of a statement, apart so that lists of statements never load it. Its bytes are in chunks, so that nobody ever holds all."""
 
     statement = models.OneToOneField(Statement, on_delete=models.PROTECT, primary_key=True, related_name="file")
-    compressed = models.BinaryField()  # zlib
+    name = models.CharField(max_length=120, blank=True, default="")  # as whoever sent it called it
     size = models.BigIntegerField()  # of the file as it came
 
     class Meta:
@@ -83,9 +110,30 @@ class StatementFile(models.Model):
     def __str__(self) -> str:
         return f"{self.statement_id} ({self.size} bytes)"
 
+    def parts(self) -> Iterator[bytes]:
+        """The file as it came, piece by piece."""
+        for compressed in self.chunks.order_by("number").values_list("compressed", flat=True).iterator(chunk_size=4):
+            yield zlib.decompress(bytes(compressed))
+
     def content(self) -> bytes:
-        """The file as it came."""
-        return zlib.decompress(bytes(self.compressed))
+        """The file as it came, whole."""
+        return b"".join(self.parts())
+
+
+class StatementFileChunk(models.Model):
+    """A piece of a file."""
+
+    id = models.BigAutoField(primary_key=True)
+    file = models.ForeignKey(StatementFile, on_delete=models.PROTECT, db_index=False, related_name="chunks")
+    number = models.PositiveIntegerField()
+    compressed = models.BinaryField()  # zlib
+
+    class Meta:
+        db_table = "statement_file_chunk"
+        constraints = [models.UniqueConstraint(fields=["file", "number"], name="statement_file_chunk_once")]
+
+    def __str__(self) -> str:
+        return f"{self.file_id} #{self.number}"
 
 
 class LineType(models.TextChoices):

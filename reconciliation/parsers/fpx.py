@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from zoneinfo import ZoneInfo
 
-from reconciliation.parsers.base import Columns, Format
+from reconciliation.parsers.table import Columns, Format
 
 FORMAT = Format(
     name="FPX",

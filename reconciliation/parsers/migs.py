@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from zoneinfo import ZoneInfo
 
-from reconciliation.parsers.base import Columns, Format
+from reconciliation.parsers.table import Columns, Format
 
 FORMAT = Format(
     name="MIGS",
@@ -36,7 +36,15 @@ FORMAT = Format(
         net="NET",
         status_code="RESPONSE_CODE",
     ),
-    types={"PURCHASE": "PAYMENT", "CAPTURE": "PAYMENT", "REFUND": "REFUND"},
+    types={
+        "PURCHASE": "PAYMENT",
+        "CAPTURE": "PAYMENT",
+        "REFUND": "REFUND",
+        "CHARGEBACK": "CHARGEBACK",
+        "REPRESENTMENT": "REVERSAL",
+        "FEE": "FEE",
+        "ADJUSTMENT": "ADJUSTMENT",
+    },
     currencies=frozenset({"MYR", "USD", "SGD", "EUR", "GBP", "AUD"}),
     status_code=re.compile(r"[0-9A-Z?]"),
 )

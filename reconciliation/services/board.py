@@ -13,8 +13,8 @@ from django.db import connection
 from reconciliation.models import CloseState, DayClose, ReconciliationRun, Statement, StatementState
 from reconciliation.models.day import LAST
 from reconciliation.services.day_figures import UNEXPLAINED_BY_DAY
-from reconciliation.services.fetch import accounts_of, day_ends_at
-from reconciliation.sources import SOURCES
+from reconciliation.services.fetch import accounts_of
+from reconciliation.sources import day_ends_at, providers, zone_of
 
 AGES = (("< 1 day", 1), ("1-3 days", 4), ("4-7 days", 8), ("> 7 days", None))
 
@@ -60,12 +60,13 @@ def board(*, days: Sequence[date], now: datetime) -> dict[tuple[str, bool], list
     """For each source and mode that has accounts, its cells in the order of `days`."""
     shown: dict[tuple[str, bool], list[DayCell]] = {}
     cells: dict[Key, DayCell] = {}
-    for provider in SOURCES:
-        accounts = accounts_of(provider)
+    ends: dict[tuple[str, date], datetime] = {}
+    for source in providers():
+        provider, accounts = source.code, accounts_of(source.code)
         for live in sorted({account.live for account in accounts}, reverse=True):
             row = shown[provider, live] = []
             for day in days:
-                end = day_ends_at(provider, day)
+                end = ends[provider, day] = day_ends_at(source, day)
                 expected = sum(account.live == live and account.created_at < end for account in accounts)
                 cell = DayCell(provider, live, day, expected=expected, over=now >= end)
                 row.append(cell)
@@ -73,7 +74,7 @@ def board(*, days: Sequence[date], now: datetime) -> dict[tuple[str, bool], list
     if not cells:
         return shown
     since = {"day__gte": min(days), "day__lte": max(days)}
-    _files(cells, since)
+    _files(cells, ends, since)
     _runs(cells, since)
     _breaks(cells, since, now)
     for closing in DayClose.objects.filter(LAST, **since):
@@ -82,7 +83,7 @@ def board(*, days: Sequence[date], now: datetime) -> dict[tuple[str, bool], list
     return shown
 
 
-def _files(cells: dict[Key, DayCell], since: dict[str, Any]) -> None:
+def _files(cells: dict[Key, DayCell], ends: dict[tuple[str, date], datetime], since: dict[str, Any]) -> None:
     complete: dict[Key, set[Any]] = defaultdict(set)
     rows = Statement.objects.filter(**since).values_list(
         "provider", "live", "day", "state", "provider_account", "received_at", "new_line_count"
@@ -95,7 +96,7 @@ def _files(cells: dict[Key, DayCell], since: dict[str, Any]) -> None:
             cell.refused += 1
             continue
         cell.lines += lines
-        if received_at >= day_ends_at(provider, day):
+        if received_at >= ends[provider, day]:
             complete[provider, live, day].add(account)
     for key, accounts in complete.items():
         cells[key].files = max(cells[key].expected, 1) if None in accounts else len(accounts)
@@ -124,7 +125,7 @@ def _breaks(cells: dict[Key, DayCell], since: dict[str, Any], now: datetime) -> 
 
 def last_days_of_board(now: datetime, count: int = 14) -> list[date]:
     """Yesterday of the first source and the days before it, the newest first."""
-    newest = max((now.astimezone(source.format.zone).date() for source in SOURCES.values()), default=now.date())
+    newest = max((now.astimezone(zone_of(source)).date() for source in providers()), default=now.date())
     return [newest - timedelta(days=back) for back in range(count)]
 
 

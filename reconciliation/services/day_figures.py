@@ -14,8 +14,17 @@ from django.db import connection
 
 from common.money import Money
 from merchants.models import ProviderAccount
-from reconciliation.models import Break, ReconciliationRun, Statement, StatementState
-from reconciliation.services.fetch import accounts_of, day_ends_at
+from reconciliation.models import (
+    Break,
+    QuarantinedLine,
+    QuarantineState,
+    ReconciliationRun,
+    Source,
+    Statement,
+    StatementState,
+)
+from reconciliation.services.fetch import accounts_of
+from reconciliation.sources import day_ends_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +96,7 @@ def day_figures(*, provider: str, live: bool, day: date) -> DayFigures:
         files=imported.count(),
         missing=_missing(provider, live, day),
         lines=lines,
-        quarantined=0,
+        quarantined=QuarantinedLine.objects.filter(statement__in=imported, state=QuarantineState.OPEN).count(),
         not_compared=not_compared,
         compared=not unseen,
         open_breaks=sum(kinds.values()),
@@ -104,12 +113,12 @@ def unexplained(*, provider: str, live: bool, day: date | None = None) -> dict[s
 
 
 def is_over(provider: str, day: date, now: datetime) -> bool:
-    return now >= day_ends_at(provider, day)
+    return now >= day_ends_at(Source.objects.get(pk=provider), day)
 
 
 def _missing(provider: str, live: bool, day: date) -> list[str]:
     """The accounts, old enough for this day, whose statement is not there or came before the day was over."""
-    end = day_ends_at(provider, day)
+    end = day_ends_at(Source.objects.get(pk=provider), day)
     complete = Statement.objects.filter(
         provider=provider, live=live, day=day, state=StatementState.IMPORTED, received_at__gte=end
     ).values_list("provider_account", flat=True)

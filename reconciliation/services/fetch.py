@@ -1,34 +1,42 @@
-"""Fetching a day's statements from the providers, account by account, and importing them.
+"""Fetching a day's statements, account by account, from the providers and the banks, and importing them.
 
 A statement that came after its day had ended is complete and not fetched again, so a job that broke off goes on where it was; one that
-came earlier is. No transaction is open while a provider answers.
+came earlier is. No transaction is open while somebody answers.
 """
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
+from typing import BinaryIO, cast
 
+import requests
 import structlog
+from django.conf import settings
 
 from common.changes import Actor
 from common.crypto import CannotOpen
 from merchants.models import ProviderAccount
 from merchants.selectors import open_account
 from payments.providers.base import ProviderError
+from payments.providers.session import open_session
 from payments.services.calls import open_provider
-from reconciliation.models import Statement, StatementState
+from reconciliation.models import BankAccount, Source, Statement, StatementState
+from reconciliation.parsers.bytes import MAX_BYTES, PIECE, TooLarge
 from reconciliation.services.imports import statement_import
-from reconciliation.sources import SOURCES
+from reconciliation.sources import day_ends_at
 
 log = structlog.get_logger(__name__)
+
+_IN_MEMORY = 4 * PIECE  # larger files lie on the disk while they are read
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """What became of one account's statement; `problem` is "" when it is there."""
 
-    account: ProviderAccount
+    account: ProviderAccount | BankAccount
     statement: Statement | None
     problem: str = ""
 
@@ -38,13 +46,19 @@ def accounts_of(provider: str) -> list[ProviderAccount]:
     return list(ProviderAccount.objects.filter(provider=provider, is_active=True).order_by("id"))
 
 
+def bank_accounts_of(source: Source) -> list[BankAccount]:
+    """The accounts of ours whose statements are fetched from this bank; none if it does not serve any."""
+    return list(BankAccount.objects.filter(source=source).order_by("id")) if source.fetch_url else []
+
+
 def statement_fetch(*, account: ProviderAccount, day: date, actor: Actor, now: datetime) -> Fetched:
     """Fetch and import one account's statement of the provider's `day`, unless the complete one is there."""
+    source = Source.objects.get(pk=account.provider)
     complete = Statement.objects.filter(
         provider_account=account,
         day=day,
         state=StatementState.IMPORTED,
-        received_at__gte=day_ends_at(account.provider, day),
+        received_at__gte=day_ends_at(source, day),
     ).first()
     if complete is not None:
         return Fetched(account, complete)
@@ -56,15 +70,48 @@ def statement_fetch(*, account: ProviderAccount, day: date, actor: Actor, now: d
     statement = statement_import(
         content=content, provider=account.provider, account=account, live=account.live, day=day, actor=actor, now=now
     ).statement
-    refused = statement.state == StatementState.REFUSED
-    return Fetched(account, statement, f"The statement was refused: {statement.reason}" if refused else "")
+    return Fetched(account, statement, _refusal(statement))
 
 
-def day_ends_at(provider: str, day: date) -> datetime:
-    """When the provider's day is over."""
-    return datetime.combine(day + timedelta(days=1), time(), SOURCES[provider].format.zone)
+def bank_statement_fetch(*, account: BankAccount, day: date, actor: Actor, now: datetime) -> Fetched:
+    """Fetch and import the bank's statement of one of our accounts, unless the complete one is there."""
+    source = account.source
+    complete = Statement.objects.filter(
+        provider=source.code,
+        balances__account_key=account.account_key,
+        day=day,
+        state=StatementState.IMPORTED,
+        received_at__gte=day_ends_at(source, day),
+    ).first()
+    if complete is not None:
+        return Fetched(account, complete)
+    url = source.fetch_url.replace("{date}", day.isoformat()).replace("{account}", account.account_key)
+    with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as spool:
+        file = cast(BinaryIO, spool)
+        try:
+            _download(url, file)
+        except (ProviderError, requests.RequestException, TooLarge) as exc:
+            log.warning("statement.not_fetched", account=str(account), day=day.isoformat(), reason=str(exc))
+            return Fetched(account, None, f"The statement could not be fetched: {exc}")
+        statement = statement_import(
+            content=file, provider=source.code, account=None, live=account.live, day=day, actor=actor, now=now
+        ).statement
+    return Fetched(account, statement, _refusal(statement))
 
 
-def yesterday(provider: str, now: datetime) -> date:
-    """The last day of the provider that is over at `now`."""
-    return now.astimezone(SOURCES[provider].format.zone).date() - timedelta(days=1)
+def _refusal(statement: Statement) -> str:
+    return f"The statement was refused: {statement.reason}" if statement.state == StatementState.REFUSED else ""
+
+
+def _download(url: str, file: BinaryIO) -> None:
+    """Raises ProviderError, requests.RequestException, TooLarge."""
+    size = 0
+    with open_session(connections=1) as session:
+        response = session.get(url, stream=True, allow_redirects=False, timeout=settings.PROVIDER_TIMEOUT_SECONDS)
+        if response.status_code != 200:
+            raise ProviderError(f"HTTP {response.status_code}")
+        for piece in response.iter_content(PIECE):
+            size += len(piece)
+            if size > MAX_BYTES:
+                raise TooLarge(f"larger than {MAX_BYTES} bytes")
+            file.write(piece)

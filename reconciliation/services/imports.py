@@ -1,15 +1,18 @@
-"""Importing a statement: a file is applied whole, once, or not at all; a line is kept once, whichever file brought it.
+"""Importing a statement: a file is taken in once; a line is kept once, whichever file brought it; nothing is dropped.
 
-The same file again changes nothing. A longer file of the same day adds its new lines. A file that says something else about a line that
-is already known is refused: a provider that corrects itself is for a person to look at.
+The same file again changes nothing. A longer file of the same day adds its new lines. A file that is not what was declared, or that does not
+add up, is kept as refused and applies nothing; so is one that says something else about a line that is known: a provider that corrects
+itself is for a person to look at. A single line that cannot be read is quarantined. All that a file brings is one database transaction.
 """
 
 from __future__ import annotations
 
-import hashlib
+import io
 import zlib
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from typing import Any, BinaryIO
 
 import structlog
 from django.db import connection
@@ -17,14 +20,31 @@ from django.db import transaction as database
 
 from common.audit import record_action
 from common.changes import Actor
+from common.crashpoints import crashpoint
 from common.ids import new_id
 from merchants.models import ProviderAccount
-from reconciliation.models import Statement, StatementFile, StatementState
-from reconciliation.parsers.base import RefusedFile, StatementReader, Totals
+from reconciliation.models import (
+    BankBalance,
+    Controls,
+    QuarantinedLine,
+    Side,
+    Source,
+    Statement,
+    StatementFile,
+    StatementFileChunk,
+    StatementState,
+)
+from reconciliation.parsers.base import Item, Reader, RefusedFile, Unread
+from reconciliation.parsers.bytes import Fingerprint, fingerprint, pieces
+from reconciliation.services.incoming import ENTRIES, LINES, Kept
 from reconciliation.services.locks import hold, patient
-from reconciliation.sources import SOURCES
+from reconciliation.services.readers import Expected, open_reader
+from reconciliation.services.remittances import remittances_announce
 
 log = structlog.get_logger(__name__)
+
+_TELL_EVERY = 10_000
+Progress = Callable[[int, int], None]  # (bytes read, bytes of the file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,43 +57,49 @@ class Imported:
 
 def statement_import(
     *,
-    content: bytes,
+    content: bytes | BinaryIO,
     provider: str,
     account: ProviderAccount | None,
     live: bool,
-    day: date,
+    day: date | None,
     actor: Actor,
     now: datetime,
+    name: str = "",
+    progress: Progress = lambda done, size: None,
 ) -> Imported:
-    """Take in the file of `day` (the provider's), of one account or (None) of all of this mode.
+    """Take in a file of the source `provider`: of its `day`, of one account or (None) of all of this mode.
 
-    A file that is not as declared is kept as REFUSED with the reasons and applies nothing. Raises KeyError for a provider without
-    statements.
+    `content` is read where it lies, never held whole; it has to be a file that can be read from its beginning again. A bank's file needs no
+    `day`: it is that of its last closing balance. A file that is not as declared is kept as REFUSED with the reasons and applies nothing.
+    Raises Source.DoesNotExist, and TooLarge for a file that nobody will read.
     """
-    digest = hashlib.sha256(content).digest()
+    source = Source.objects.get(pk=provider)
+    file = io.BytesIO(content) if isinstance(content, bytes) else content
+    print_ = fingerprint(file)
+    crashpoint("import.fingerprinted")
     with database.atomic(durable=True):
         patient()
         hold(f"statement:{provider}")
+        crashpoint("import.locked")
         statement = Statement.objects.filter(
-            provider=provider, provider_account=account, live=live, sha256=digest
+            provider=provider, provider_account=account, live=live, sha256=print_.sha256
         ).first()
         if statement is not None and statement.state == StatementState.IMPORTED:
             Statement.objects.filter(pk=statement.pk).update(received_at=now)  # still all that happened in that day
             return Imported(statement, repeated=True)
         if statement is None:
             statement = Statement(id=new_id("stm"), provider=provider, provider_account=account, live=live)
-        statement.day, statement.sha256, statement.received_at = day, digest, now
+        statement.sha256, statement.received_at = print_.sha256, now
+        statement.day = day or now.date()
+        expected = Expected(source, live, day, account.account_key if account else None)
         try:
             with database.atomic():
-                _apply(statement, content, account, now)
+                _apply(statement, expected, file, print_.size, actor, now, progress)
         except RefusedFile as exc:
-            statement.state, statement.reason, statement.imported_at = StatementState.REFUSED, str(exc), None
-            statement.line_count = statement.new_line_count = 0
-            statement.amount_total = statement.fee_total = statement.net_total = 0
-            statement.save()
-        StatementFile.objects.get_or_create(
-            statement=statement, defaults={"compressed": zlib.compress(content), "size": len(content)}
-        )
+            _refuse(statement, exc)
+        crashpoint("import.applied")
+        _keep(statement, file, print_, name)
+        crashpoint("import.file_kept")
         record_action(
             actor=actor,
             action=f"statement.{statement.state.lower()}",
@@ -81,102 +107,131 @@ def statement_import(
             subject_id=statement.pk,
             merchant_id=account.merchant_id if account else "",
             reason=statement.reason[:500],
-            changes={"day": day.isoformat(), "lines": statement.line_count, "newLines": statement.new_line_count},
+            changes={
+                "day": statement.day.isoformat(),
+                "lines": statement.line_count,
+                "newLines": statement.new_line_count,
+                "quarantined": statement.quarantined_count,
+            },
             now=now,
         )
+        crashpoint("import.before_commit")
+    crashpoint("import.committed")
     log.info(
         "statement.taken_in",
         statement=statement.pk,
         provider=provider,
-        day=day.isoformat(),
+        day=statement.day.isoformat(),
         state=statement.state,
         new_lines=statement.new_line_count,
+        quarantined=statement.quarantined_count,
     )
     return Imported(statement)
 
 
-def _apply(statement: Statement, content: bytes, account: ProviderAccount | None, now: datetime) -> None:
-    """Write the statement and those of its lines that are new. Raises RefusedFile."""
-    totals = _copy(statement, content, account)
-    statement.state, statement.reason, statement.imported_at = StatementState.IMPORTED, "", now
-    statement.line_count = totals.lines
-    statement.amount_total, statement.fee_total, statement.net_total = totals.amount, totals.fee, totals.net
-    statement.save()
+def _apply(
+    statement: Statement,
+    expected: Expected,
+    file: BinaryIO,
+    size: int,
+    actor: Actor,
+    now: datetime,
+    progress: Progress,
+) -> None:
+    """Write the statement, those of its lines that are new, what they come to, and those that could not be read. Raises RefusedFile."""
+    bank = expected.source.side == Side.BANK
+    kept = ENTRIES if bank else LINES
+    reader, unread = open_reader(expected, file), list[Unread]()
     with connection.cursor() as cursor:
-        cursor.execute(_CONTRADICTIONS, {"provider": statement.provider})
+        cursor.execute(kept.create)
+        _copy(cursor, kept, _told(reader, file, size, progress), unread)
+        crashpoint("import.copied")
+        _conclude(statement, expected, reader, now)
+        statement.save()
+        parameters: dict[str, Any] = {"statement": statement.pk, "provider": statement.provider, "live": statement.live}
+        cursor.execute(kept.contradictions, parameters)
         contradictions = cursor.fetchall()
         if contradictions:
             raise RefusedFile(*(_contradiction(*row) for row in contradictions))
-        cursor.execute(_APPLY, {"statement": statement.pk, "provider": statement.provider, "live": statement.live})
+        crashpoint("import.compared")
+        cursor.execute(kept.apply, parameters)
         statement.new_line_count = cursor.rowcount
         cursor.execute("DROP TABLE incoming_line")
+    crashpoint("import.lines_written")
     statement.save(update_fields=["new_line_count"])
-
-
-def _copy(statement: Statement, content: bytes, account: ProviderAccount | None) -> Totals:
-    """Stream the file's lines into a temporary table. Raises RefusedFile."""
-    reader = StatementReader(
-        content,
-        SOURCES[statement.provider].format,
-        day=statement.day,
-        account_key=account.account_key if account else None,
+    QuarantinedLine.objects.bulk_create(
+        QuarantinedLine(
+            statement=statement, number=line.number, cells=list(line.cells), reason=line.reason[:500], created_at=now
+        )
+        for line in unread
     )
-    seen: dict[tuple[str, str, str], int] = {}
-    with connection.cursor() as cursor:
-        cursor.execute(_INCOMING)
-        with cursor.copy("COPY incoming_line FROM STDIN") as copy:
-            for line in reader:
-                key = (line.account_key, line.type, line.provider_reference)
-                occurrence = seen[key] = seen.get(key, 0) + 1
-                copy.write_row(
-                    (
-                        line.number,
-                        line.account_key,
-                        line.type,
-                        line.provider_reference,
-                        occurrence,
-                        line.our_reference,
-                        line.at,
-                        line.currency,
-                        line.amount_minor,
-                        line.fee_minor,
-                        line.net_minor,
-                        line.status_code,
-                    )
-                )
-        cursor.execute("ANALYZE incoming_line")
-    return reader.totals
+    BankBalance.objects.bulk_create(BankBalance(statement=statement, **asdict(found)) for found in reader.balances)
+    crashpoint("import.quarantined")
+    if not bank:
+        remittances_announce(source=expected.source, statement=statement, actor=actor, now=now)
+        crashpoint("import.remitted")
+
+
+def _copy(cursor: Any, kept: Kept, items: Iterable[Item], unread: list[Unread]) -> None:
+    """Stream the file's lines into the temporary table; what could not be read goes to `unread`. Raises RefusedFile."""
+    seen: dict[Hashable, int] = {}
+    key, row = kept.key, kept.row
+    with cursor.copy(kept.copy) as copy:
+        for item in items:
+            if isinstance(item, Unread):
+                unread.append(item)
+                continue
+            name = key(item)
+            occurrence = seen[name] = seen.get(name, 0) + 1
+            copy.write_row(row(item, occurrence))
+    cursor.execute("ANALYZE incoming_line")
+
+
+def _told(reader: Reader, file: BinaryIO, size: int, progress: Progress) -> Iterator[Item]:
+    """The reader's items; `progress` hears now and then how far it is."""
+    for count, item in enumerate(reader):
+        if count % _TELL_EVERY == 0:
+            progress(file.tell(), size)
+        yield item
+    progress(size, size)
+
+
+def _conclude(statement: Statement, expected: Expected, reader: Reader, now: datetime) -> None:
+    """What the file turned out to be."""
+    found, stated = reader.totals, reader.stated
+    statement.state, statement.reason, statement.imported_at = StatementState.IMPORTED, "", now
+    statement.mapping_version = expected.source.mapping_version
+    statement.line_count, statement.quarantined_count = found.lines + reader.unread, reader.unread
+    statement.amount_total, statement.fee_total, statement.net_total = found.amount, found.fee, found.net
+    statement.stated = asdict(stated) if stated else {}
+    if stated is None:
+        statement.controls = Controls.NONE
+    else:
+        statement.controls = Controls.WAITING if reader.unread else Controls.AGREED
+    if reader.balances:
+        closed_on = max(balance.closed_on for balance in reader.balances)
+        if expected.day not in (None, closed_on):
+            raise RefusedFile(f"the file is of {closed_on}, not of {expected.day}")
+        statement.day = closed_on
+
+
+def _refuse(statement: Statement, exc: RefusedFile) -> None:
+    statement.state, statement.reason, statement.imported_at = StatementState.REFUSED, str(exc), None
+    statement.line_count = statement.new_line_count = statement.quarantined_count = 0
+    statement.amount_total = statement.fee_total = statement.net_total = 0
+    statement.controls, statement.stated = Controls.NONE, {}
+    statement.save()
+
+
+def _keep(statement: Statement, file: BinaryIO, print_: Fingerprint, name: str) -> None:
+    """The file as it came, unless a refusal has kept it already."""
+    kept, added = StatementFile.objects.get_or_create(
+        statement=statement, defaults={"size": print_.size, "name": name[:120]}
+    )
+    if added:
+        for number, piece in enumerate(pieces(file)):
+            StatementFileChunk.objects.create(file=kept, number=number, compressed=zlib.compress(piece, level=1))
 
 
 def _contradiction(number: int, reference: str, other_number: int, other: str) -> str:
     return f"line {number}: says something else of {reference} than line {other_number} of {other}"
-
-
-_INCOMING = """
-CREATE TEMPORARY TABLE incoming_line (
-    number integer, account_key text, type text, provider_reference text, occurrence integer, our_reference text,
-    at timestamptz, currency text, amount_minor bigint, fee_minor bigint, net_minor bigint, status_code text
-) ON COMMIT DROP
-"""
-
-_CONTRADICTIONS = """
-SELECT i.number, i.provider_reference, l.number, l.statement_id
-FROM incoming_line i
-JOIN statement_line l ON l.provider = %(provider)s AND l.account_key = i.account_key AND l.type = i.type
-    AND l.provider_reference = i.provider_reference AND l.occurrence = i.occurrence
-WHERE (l.our_reference, l.at, l.currency, l.amount_minor, l.fee_minor, l.status_code)
-    <> (i.our_reference, i.at, i.currency, i.amount_minor, i.fee_minor, i.status_code)
-ORDER BY i.number LIMIT 20
-"""
-
-# In the order of the file, so that ids, and with them the choice among lines that look alike, follow it.
-_APPLY = """
-INSERT INTO statement_line (statement_id, number, provider, account_key, provider_account_id, type, provider_reference,
-                            occurrence, our_reference, at, currency, amount_minor, fee_minor, net_minor, status_code)
-SELECT %(statement)s, i.number, %(provider)s, i.account_key, a.id, i.type, i.provider_reference,
-       i.occurrence, i.our_reference, i.at, i.currency, i.amount_minor, i.fee_minor, i.net_minor, i.status_code
-FROM incoming_line i
-LEFT JOIN provider_account a ON a.provider = %(provider)s AND a.live = %(live)s AND a.account_key = i.account_key
-ORDER BY i.number
-ON CONFLICT DO NOTHING
-"""

@@ -1,4 +1,4 @@
-"""The nightly job: yesterday's statements of every active provider account, then the comparison. One at a time; resumable.
+"""The nightly job: yesterday's statements of every bank and active provider account, then the comparison. One at a time; resumable.
 
 It may run as often as the schedule likes: what is complete is left alone, an account that could not be reached is tried again, and the
 comparison runs only when there is something it has not seen.
@@ -11,12 +11,12 @@ from datetime import date, datetime
 import structlog
 
 from common.changes import Actor
-from reconciliation.models import DayClose, ReconciliationRun, Statement, StatementState
+from reconciliation.models import DayClose, ReconciliationRun, Side, Source, Statement, StatementState
 from reconciliation.services.closing import close_clean_days, last_days
-from reconciliation.services.fetch import accounts_of, statement_fetch, yesterday
+from reconciliation.services.fetch import accounts_of, bank_accounts_of, bank_statement_fetch, statement_fetch
 from reconciliation.services.locks import only_one
 from reconciliation.services.reconcile import reconcile_day
-from reconciliation.sources import SOURCES
+from reconciliation.sources import providers, yesterday
 
 log = structlog.get_logger(__name__)
 
@@ -30,9 +30,12 @@ def reconcile_yesterday(*, now: datetime) -> list[ReconciliationRun]:
         if not mine:
             log.info("nightly.already_running")
             return []
+        for bank in Source.objects.filter(side=Side.BANK, is_active=True):
+            for bank_account in bank_accounts_of(bank):
+                bank_statement_fetch(account=bank_account, day=yesterday(bank, now), actor=ACTOR, now=now)
         runs = []
-        for provider in SOURCES:
-            day = yesterday(provider, now)
+        for source in providers():
+            provider, day = source.code, yesterday(source, now)
             accounts = accounts_of(provider)
             for account in accounts:
                 statement_fetch(account=account, day=day, actor=ACTOR, now=now)
@@ -53,8 +56,8 @@ def _unseen(provider: str, live: bool, day: date) -> bool:
 def close_recent_days(*, now: datetime) -> list[DayClose]:
     """Close what is clean of the last two weeks, the oldest day first; a day that people opened again is theirs to close."""
     closed = []
-    for provider in SOURCES:
-        days = last_days(yesterday(provider, now), CLOSED_WITHIN)[::-1]
+    for source in providers():
+        provider, days = source.code, last_days(yesterday(source, now), CLOSED_WITHIN)[::-1]
         for live in sorted({account.live for account in accounts_of(provider)}):
             touched = set(
                 DayClose.objects.filter(provider=provider, live=live, day__in=days).values_list("day", flat=True)

@@ -7,7 +7,7 @@ explains them. It concludes and records; of money it books only what a rule lets
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -22,11 +22,11 @@ from payments.ledger.recipes import Leg
 from payments.models.ledger import AccountKind
 from reconciliation.matching import passes
 from reconciliation.matching.rules import Rule, rules_of
-from reconciliation.models import Comparison, ReconciliationRun
+from reconciliation.models import Comparison, ReconciliationRun, Source
 from reconciliation.services.booking import book
 from reconciliation.services.locks import hold, patient
 from reconciliation.services.rule_sets import rule_set_live
-from reconciliation.sources import SOURCES
+from reconciliation.sources import due_at
 
 log = structlog.get_logger(__name__)
 
@@ -47,7 +47,7 @@ def reconcile_day(
 ) -> ReconciliationRun:
     """Compare what has been imported of the provider's `day` with our books. `progress` hears the name of each pass.
 
-    Safe to run any number of times, at the same time too. Raises KeyError for a provider without statements.
+    Safe to run any number of times, at the same time too. Raises Source.DoesNotExist for a provider without statements.
     """
     rule_set = rule_set_live(provider=provider, comparison=Comparison.LEDGER, now=now)
     run = ReconciliationRun.objects.create(
@@ -153,7 +153,7 @@ def _book_tolerated(cursor: Any, run: ReconciliationRun, actor: Actor, now: date
 
 def parameters_of(run: ReconciliationRun, version: int, now: datetime) -> dict[str, Any]:
     """What the passes are asked with."""
-    source = SOURCES[run.provider]
+    source = Source.objects.get(pk=run.provider)
     return {
         "run": run.pk,
         "version": version,
@@ -161,13 +161,13 @@ def parameters_of(run: ReconciliationRun, version: int, now: datetime) -> dict[s
         "live": run.live,
         "day": run.day,
         "now": now,
-        "due": datetime.combine(run.day + timedelta(days=1), time(6), source.format.zone),
-        "zone": source.format.zone.key,
+        "due": due_at(source, run.day),
+        "zone": source.zone,
         "cut_off": CUT_OFF,
         "approved": source.approved,
-        "basis_points": source.price.basis_points,
-        "fixed": source.price.fixed_minor,
-        "fixed_business": source.price.fixed_business_minor,
+        "basis_points": source.fee_basis_points,
+        "fixed": source.fee_fixed_minor,
+        "fixed_business": source.fee_fixed_business_minor,
     }
 
 

@@ -20,6 +20,9 @@ APPEND_ONLY = [
     "posting",
     "bank_line",
     "remittance",
+    "statement_file_chunk",
+    "bank_balance",
+    "reconciliation_source_mapping",
     "reconciliation_match_group",
     "reconciliation_bank_match",
     "reconciliation_break_comment",
@@ -47,6 +50,9 @@ NEVER_DELETED = [
     "refund_batch_item",
     "settlement",
     "reconciliation_rule_set",
+    "quarantined_line",
+    "reconciliation_source",
+    "bank_account",
 ]
 
 

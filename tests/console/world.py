@@ -26,6 +26,8 @@ from payments.services.refund_batches import refund_batch_prepare
 from payments.services.refund_files import Wanted
 from payments.services.refunds import refund_request
 from reconciliation.models import (
+    BankAccount,
+    BankBalance,
     BankLine,
     BankMatch,
     Break,
@@ -37,13 +39,17 @@ from reconciliation.models import (
     FeeClaimRefund,
     Match,
     MatchGroup,
+    QuarantinedLine,
     ReconciliationRun,
     Rehearsal,
     Remittance,
     Settlement,
     SettlementTerms,
+    Source,
+    SourceMapping,
     Statement,
     StatementFile,
+    StatementFileChunk,
     StatementLine,
 )
 from reconciliation.services.rule_sets import rule_set_live
@@ -207,12 +213,15 @@ def _reconciled(account: ProviderAccount, transaction: Transaction) -> None:
         day=day,
         state="IMPORTED",
         sha256=bytes(32),
-        line_count=1,
+        line_count=2,
         new_line_count=1,
+        quarantined_count=1,
         received_at=NOW,
         imported_at=NOW,
     )
-    StatementFile.objects.create(statement=statement, compressed=zlib.compress(b"file"), size=4)
+    file = StatementFile.objects.create(statement=statement, size=4)
+    StatementFileChunk.objects.create(file=file, number=0, compressed=zlib.compress(b"file"))
+    QuarantinedLine.objects.create(statement=statement, number=2, cells=["?"], reason="Unreadable", created_at=NOW)
     operation = sale_of(transaction)
     line = StatementLine.objects.create(
         statement=statement,
@@ -274,6 +283,23 @@ def _reconciled(account: ProviderAccount, transaction: Transaction) -> None:
         last_seen_at=NOW,
     )
     _three_sides(account, statement, run)
+    _sources(statement)
+
+
+def _sources(statement: Statement) -> None:
+    bank = Source.objects.create(code="mybank", name="My bank", side="BANK", format="mapped")
+    SourceMapping.objects.create(source=bank, version=1, mapping={}, created_at=NOW)
+    BankAccount.objects.create(source=bank, account_key="514011112222", live=False, currency="MYR")
+    BankBalance.objects.create(
+        statement=statement,
+        account_key="514011112222",
+        currency="MYR",
+        opened_on=statement.day,
+        opening_minor=0,
+        closed_on=statement.day,
+        closing_minor=9_900,
+        entry_count=1,
+    )
 
 
 def _settled(account: ProviderAccount) -> None:

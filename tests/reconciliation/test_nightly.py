@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -25,13 +24,6 @@ from tests.reconciliation.sandbox_day import open_shop, pay, refund
 from tests.support.sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def own_sandbox(tmp_path: Path) -> Iterator[SandboxProcess]:
-    process = SandboxProcess(tmp_path / "sandbox").start()
-    yield process
-    process.stop()
 
 
 def tomorrow() -> datetime:

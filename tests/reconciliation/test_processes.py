@@ -41,7 +41,8 @@ def test_import_reconcile_and_verify_with_their_exit_statuses(app_role_url: str,
 
     honest, stranger = listed(sale, provider_reference="F1"), Listed("SE1", "F2", "EPG404")
     assert take_in(honest, stranger) == 0
-    assert take_in(replace(stranger, minor=-1)) == 2
+    assert take_in(replace(stranger, minor=20_000)) == 2  # something else of a line that is known
+    assert take_in(replace(stranger, reference="EPG405", provider_reference="F3", minor=-1)) == 1  # quarantined
     breaks = manage("reconcile", "--provider=fpx", f"--date={DAY}", "--no-fetch")
     assert (breaks.returncode, "1 MISSING_IN_BOOKS" in breaks.stderr) == (1, True)
     assert Match.objects.get().operation_id == sale.pk

@@ -52,9 +52,10 @@ def approved(proposal: Proposal) -> Proposal:
 
 
 def booked() -> dict[str, int]:
-    """Of entries that no payment made: the sum per kind of account."""
+    """Of entries that no payment and no remittance made: the sum per kind of account."""
     sums: dict[str, int] = {}
-    for kind, minor in Posting.objects.filter(entry__transaction=None).values_list("account__kind", "amount_minor"):
+    of_people = Posting.objects.filter(entry__transaction=None).exclude(entry__fact_name="remittance.announced")
+    for kind, minor in of_people.values_list("account__kind", "amount_minor"):
         sums[kind] = sums.get(kind, 0) + minor
     return sums
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +15,7 @@ from common.money import Money
 from merchants.models import ProviderAccount
 from payments.models import Operation, Posting
 from reconciliation.matching.rules import BUILT_IN, InvalidRules, rules_of
-from reconciliation.models import Break, Comparison, Match, MatchGroup, Rehearsal, RuleSet, RuleSetState
+from reconciliation.models import Break, Comparison, Match, MatchGroup, Rehearsal, RuleSet, RuleSetState, Source
 from reconciliation.services.closing import day_close
 from reconciliation.services.rehearsal import rehearse
 from reconciliation.services.rule_sets import (
@@ -26,7 +25,6 @@ from reconciliation.services.rule_sets import (
     rule_set_live,
     rule_set_propose,
 )
-from reconciliation.sources import SOURCES
 from tests.factories import NOW, ProviderAccountFactory, new_transaction, sale_of, settle
 from tests.reconciliation.given import ACTOR, DAY, NEXT_MORNING, Listed, imported, listed, open_kinds, reconciled
 from tests.reconciliation.people import person
@@ -257,7 +255,7 @@ def test_lines_that_do_not_come_to_the_amount_stay_breaks() -> None:
     assert Match.objects.count() == 0
 
 
-def test_a_fee_closes_its_break_when_the_contract_turns_out_to_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fee_closes_its_break_when_the_contract_turns_out_to_say_so() -> None:
     account = ProviderAccountFactory()
     sale = sold(account)
     imported(account, [listed(sale, provider_reference="F1", fee=51)])
@@ -266,17 +264,16 @@ def test_a_fee_closes_its_break_when_the_contract_turns_out_to_say_so(monkeypatc
     reconciled(account, now=NEXT_MORNING + timedelta(hours=1))
     assert open_kinds() == [("FEE_MISMATCH", "F1", sale.reference)]
 
-    fee_is(monkeypatch, 51)
+    fee_is(51)
     reconciled(account, now=NEXT_MORNING + timedelta(hours=2))
 
     assert open_kinds() == []
     assert Break.objects.get().resolution == "EXPLAINED"
 
 
-def fee_is(monkeypatch: pytest.MonkeyPatch, minor: int) -> None:
+def fee_is(minor: int) -> None:
     """The contract says so now."""
-    source = SOURCES["fpx"]
-    monkeypatch.setitem(SOURCES, "fpx", replace(source, price=replace(source.price, fixed_minor=minor)))
+    Source.objects.filter(pk="fpx").update(fee_fixed_minor=minor)
 
 
 def test_a_break_knows_what_nearly_fits() -> None:

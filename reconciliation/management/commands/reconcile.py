@@ -19,11 +19,11 @@ from rich.table import Table
 from common.changes import Actor
 from common.money import Money
 from merchants.models import ProviderAccount
-from reconciliation.models import Break, ReconciliationRun
+from reconciliation.models import Break, ReconciliationRun, Side, Source
 from reconciliation.selectors import open_breaks
 from reconciliation.services.fetch import accounts_of, statement_fetch
 from reconciliation.services.reconcile import STEPS, reconcile_day
-from reconciliation.sources import SOURCES
+from reconciliation.sources import zone_of
 
 ACTOR = Actor("system:reconcile")
 _SHOWN = 50
@@ -33,13 +33,16 @@ class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--provider", required=True, choices=sorted(SOURCES))
+        parser.add_argument("--provider", required=True)
         parser.add_argument("--date", required=True, type=date.fromisoformat, help="The provider's day, YYYY-MM-DD.")
         parser.add_argument("--no-fetch", action="store_true", help="Compare with what has been imported already.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         provider, day, now = options["provider"], options["date"], timezone.now()
-        if day > now.astimezone(SOURCES[provider].format.zone).date():
+        source = Source.objects.filter(pk=provider, side=Side.PROVIDER).first()
+        if source is None:
+            raise CommandError(f"There is no provider {provider} with statements.", returncode=2)
+        if day > now.astimezone(zone_of(source)).date():
             raise CommandError(f"{day} has not begun at {provider}.", returncode=2)
         accounts = accounts_of(provider)
         if not accounts:

@@ -197,7 +197,7 @@ def test_a_business_like_day_is_right(day: Day) -> None:
 
     examined = {check.name: found.examined for check, found in verify(SOON) if not proven_elsewhere(check)}
     assert [name for name, count in examined.items() if count == 0] == ["published_facts_have_their_deliveries"]
-    assert examined["journal_entries_balance"] == 28
+    assert examined["journal_entries_balance"] == 30
 
 
 def test_an_empty_installation_is_right() -> None:
@@ -229,7 +229,7 @@ def plant(*statements: str, drop: tuple[str, str] | None = None) -> Callable[[Da
         tables = (
             "transaction", "payment", "operation", "refund", "journal_entry", "posting", "audit_record", "statement_line",
             "reconciliation_match", "account", "fee_charge", "refund_batch", "refund_batch_item", "proposal", "review_item",
-            "fee_claim_line",
+            "fee_claim_line", "remittance",
         )  # fmt: skip
         with rules_lifted(*tables), connection.cursor() as cursor:
             if drop:
@@ -413,6 +413,18 @@ VIOLATIONS: dict[str, tuple[Callable[[Day], None], set[str]]] = {
     ),
     "matches_agree": (
         plant("UPDATE statement_line SET amount_minor = 9999, net_minor = 9949 WHERE fee_minor = 50"),
+        {"remittances_are_the_sums_of_their_lines"},
+    ),
+    "control_totals_agree": (
+        plant("UPDATE statement SET net_total = net_total + 1"),
+        set(),
+    ),
+    "remittances_are_the_sums_of_their_lines": (
+        plant("UPDATE remittance SET gross_minor = gross_minor + 1, net_minor = net_minor + 1"),
+        set(),
+    ),
+    "remittances_have_their_fees_booked": (
+        plant("UPDATE ledger_account SET kind = 'bank_charges' WHERE kind = 'provider_fees'"),
         set(),
     ),
 }  # fmt: skip

@@ -1,0 +1,79 @@
+"""Sources and our bank accounts: settings that finance adds and changes. What was read by them before stays as it was read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from common.console.base import ConsoleAdmin, EditableAdmin
+from common.console.columns import mode, pretty, related, when
+from reconciliation.models import BankAccount, Source, SourceMapping
+
+
+@admin.register(Source)
+class SourceAdmin(EditableAdmin):
+    list_display = ("code", "name", "side", "format", "zone", "due_days", "due_time", "is_active")
+    list_filter = ("side", "is_active")
+    search_fields = ("=code", "name")
+    search_help_text = "Code or name"
+    ordering = ("side", "code")
+    fixed = ("code", "side", "format")
+    editable = (
+        "name",
+        "zone",
+        "encoding",
+        "due_days",
+        "due_time",
+        "remit_days",
+        "amount_tolerance_minor",
+        "day_tolerance",
+        "approved",
+        "fee_basis_points",
+        "fee_fixed_minor",
+        "fee_fixed_business_minor",
+        "is_active",
+    )
+    details = (
+        (None, ("code", "name", "side", "is_active")),
+        ("Files", ("format", "mapping_version", "zone", "encoding", "approved", "fetch_url")),
+        ("When due", ("due_days", "due_time", "remit_days")),
+        ("Tolerated", ("amount_tolerance_minor", "day_tolerance")),
+        ("The provider's contract", ("fee_basis_points", "fee_fixed_minor", "fee_fixed_business_minor")),
+    )
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("reconciliation.add_source"))
+
+
+@admin.register(SourceMapping)
+class SourceMappingAdmin(ConsoleAdmin):
+    list_display = (related("source", "Source"), "version", "created_by", when("created_at", "Made"))
+    list_select_related = ("source", "created_by")
+    search_fields = ("=source__code",)
+    ordering = ("-id",)
+    details = (
+        (None, (related("source", "Source"), "version", "created_by", when("created_at", "Made"))),
+        ("Columns", (pretty("mapping", "Mapping"),)),
+    )
+
+
+@admin.register(BankAccount)
+class BankAccountAdmin(EditableAdmin):
+    list_display = ("account_key", related("source", "Bank"), mode(), "currency", "holder", "bic")
+    list_filter = ("live",)
+    list_select_related = ("source",)
+    search_fields = ("=account_key", "holder")
+    search_help_text = "Account number or holder"
+    fixed = ("source", "account_key", "live", "currency")
+    editable = ("holder", "bic")
+    details = ((None, ("source", "account_key", "live", "currency", "holder", "bic")),)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("reconciliation.add_bankaccount"))
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "source":
+            kwargs["queryset"] = Source.objects.filter(side="BANK")
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
