@@ -18,9 +18,8 @@ from common.console.proposals import answer_proposal
 from common.console.site import operator
 from common.errors import CounterfoilError, InvalidRequest
 from common.money import exponent
-from payments.models import Operation
 from reconciliation.admin.break_forms import BulkForm, FileForm, MatchForm
-from reconciliation.admin.break_page import candidates, near_line, near_operation
+from reconciliation.admin.break_page import candidates, minor_of, near, own_item
 from reconciliation.admin.filters import QUEUES
 from reconciliation.models import Break, BreakFilter
 from reconciliation.selectors import break_difference
@@ -32,11 +31,16 @@ from reconciliation.services.breaks import (
     breaks_comment,
     breaks_set_due,
 )
-from reconciliation.services.claims import signed
 from reconciliation.services.resolutions import MATCH, WRITE_OFF, propose_resolution
 
 _AT_ONCE = 200
 _SALT = "reconciliation.break_file"
+_SIDES = {
+    "operations": "Our operations",
+    "lines": "The provider's lines",
+    "remittances": "Remittances",
+    "bank_lines": "The bank's lines",
+}
 
 
 class BreakLists:
@@ -183,15 +187,17 @@ class BreakLists:
     def match(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Choose what a break's item belongs with: a GET shows what is free, a POST proposes it."""
         _only(request, "reconciliation.propose_break")
-        rows = Break.objects.select_related("line__provider_account", "operation__payment__provider_account")
+        rows = Break.objects.select_related(
+            "line__provider_account", "operation__payment__provider_account", "bank_line", "remittance"
+        )
         found = get_object_or_404(rows, pk=object_id)
         chosen = request.POST.getlist("pick")
         me: Any = request.user
         form = MatchForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            keys: dict[str, Any] = (
-                {"operations": chosen} if found.line_id else {"lines": [int(x) for x in chosen if x.isdecimal()]}
-            )
+            field = _other_side(found)
+            numbered = field in ("lines", "bank_lines")
+            keys: dict[str, Any] = {field: [int(x) for x in chosen if x.isdecimal()] if numbered else chosen}
             return answer_proposal(
                 request,
                 lambda: propose_resolution(
@@ -201,21 +207,9 @@ class BreakLists:
                 html.page_url(found),
             )  # fmt: skip
         term = request.GET.get("q", "").strip()
-        wanted, currency = (
-            (found.line.amount_minor, found.line.currency)
-            if found.line
-            else (signed(found.operation), found.operation.currency)
-            if found.operation
-            else (0, "")
-        )
-        offered = [
-            (
-                row,
-                near_operation(row, wanted, found) if isinstance(row, Operation) else near_line(row, wanted, found),
-                _minor(row),
-            )
-            for row in candidates(found, term)
-        ]
+        own = own_item(found)
+        wanted, currency = minor_of(own), own.currency
+        offered = [(row, near(row, found), minor_of(row)) for row in candidates(found, term)]
         context = {
             "title": "Match by hand",
             "found": found,
@@ -224,7 +218,8 @@ class BreakLists:
             "term": term,
             "wanted": wanted,
             "currency": currency,
-            "digits": exponent(currency) if currency else 2,
+            "digits": exponent(currency),
+            "side": _SIDES[_other_side(found)],
             "chosen": chosen or request.GET.getlist("pick"),
         }
         return self._page(request, "admin/reconciliation/break/match.html", context)
@@ -235,8 +230,12 @@ class BreakLists:
         )
 
 
-def _minor(row: Any) -> int:
-    return signed(row) if isinstance(row, Operation) else int(row.amount_minor)
+def _other_side(found: Break) -> str:
+    if found.bank_line_id:
+        return "remittances"
+    if found.remittance_id:
+        return "bank_lines"
+    return "operations" if found.line_id else "lines"
 
 
 def _bulk(request: HttpRequest, ids: list[int], given: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from common.money import Money
 from payments.models import Operation
 from payments.providers.base import Kind
 from payments.services.operations import OPEN
-from reconciliation.models import Break, BreakKind, LineType, StatementLine
+from reconciliation.models import BankLine, Break, BreakKind, LineType, Remittance, StatementLine
 from reconciliation.selectors import break_difference
 from reconciliation.services.claims import signed
 
@@ -171,52 +171,75 @@ def _beside(ours: dict[str, tuple[Any, Any]], theirs: dict[str, tuple[Any, Any]]
 
 def _nearest(found: Break) -> list[Near]:
     """What the run noted; where it noted nothing, what is free on the other side and near in amount and time."""
-    own = {("operation", found.operation_id), ("line", str(found.line_id))}
-    noted = [_noted(entry) for entry in found.nearest if (entry.get("item"), entry.get("id")) not in own]
+    own = {
+        ("operation", found.operation_id),
+        ("line", str(found.line_id)),
+        ("bank_line", str(found.bank_line_id)),
+        ("remittance", found.remittance_id),
+    }
+    noted = [_noted(entry, found) for entry in found.nearest if (entry.get("item"), str(entry.get("id"))) not in own]
     if noted:
-        return [near for near in noted if near is not None]
-    if found.line is not None and found.operation is None:
-        return [near_operation(operation, found.line.amount_minor, found) for operation in candidates(found)[:3]]
-    if found.operation is not None and found.line is None:
-        return [near_line(line, signed(found.operation), found) for line in candidates(found)[:3]]
-    return []
+        return [each for each in noted if each is not None]
+    two = (found.line is not None and found.operation is not None) or (found.bank_line_id and found.remittance_id)
+    return [] if two else [near(item, found) for item in candidates(found)[:3]]
 
 
-def _noted(entry: dict[str, Any]) -> Near | None:
-    models: dict[str, Any] = {"operation": Operation, "line": StatementLine}
+def _noted(entry: dict[str, Any], found: Break) -> Near | None:
+    models: dict[str, Any] = {
+        "operation": Operation,
+        "line": StatementLine,
+        "bank_line": BankLine,
+        "remittance": Remittance,
+    }
     model = models.get(entry.get("item", ""))
     item = model.objects.filter(pk=entry["id"]).first() if model else None
-    if item is None:
-        return None
-    why = str(entry.get("why_not", ""))
-    if isinstance(item, Operation):
-        return Near(item.reference, html.page_url(item), html.money(signed(item), item.currency), html.moment(item.ended_at), why, "operations", item.pk)  # fmt: skip
-    return Near(item.provider_reference, html.page_url(item), html.money(item.amount_minor, item.currency), html.moment(item.at), why, "lines", str(item.pk))  # fmt: skip
+    return near(item, found, str(entry.get("why_not", ""))) if item is not None else None
 
 
-def near_operation(operation: Operation, wanted: int, found: Break) -> Near:
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """How an item of one kind is shown, and under which name it is proposed."""
+
+    field: str
+    text: Callable[[Any], str]
+    minor: Callable[[Any], int]
+    at: Callable[[Any], Any]
+
+
+_KINDS: dict[type, _Kind] = {
+    Operation: _Kind("operations", lambda x: x.reference, signed, lambda x: html.moment(x.ended_at or x.created_at)),
+    StatementLine: _Kind(
+        "lines", lambda x: x.provider_reference, lambda x: x.amount_minor, lambda x: html.moment(x.at)
+    ),
+    BankLine: _Kind(
+        "bank_lines", lambda x: x.reference, lambda x: x.amount_minor, lambda x: f"{x.booked_on:%-d %b %Y}"
+    ),
+    Remittance: _Kind("remittances", lambda x: x.pk, lambda x: x.net_minor, lambda x: f"due {x.due_on:%-d %b %Y}"),
+}
+
+
+def minor_of(item: Any) -> int:
+    """The signed amount of an item of either side."""
+    return _KINDS[type(item)].minor(item)
+
+
+def own_item(found: Break) -> Any:
+    """What the break is about, and the other side is looked for; the statement's or bank's side first."""
+    return found.bank_line or found.remittance or found.line or found.operation
+
+
+def near(item: Any, found: Break, why_not: str = "") -> Near:
+    """An item of the other side beside the break's own one."""
+    kind, own = _KINDS[type(item)], own_item(found)
+    mine = item.pk in (found.operation_id, found.line_id, found.bank_line_id, found.remittance_id)
     return Near(
-        text=operation.reference,
-        url=html.page_url(operation),
-        amount=html.money(signed(operation), operation.currency),
-        at=html.moment(operation.ended_at or operation.created_at),
-        why_not=found.cause
-        if operation.pk == found.operation_id
-        else _why(signed(operation) - wanted, operation.currency),
-        field="operations",
-        key=operation.pk,
-    )
-
-
-def near_line(line: StatementLine, wanted: int, found: Break) -> Near:
-    return Near(
-        text=line.provider_reference,
-        url=html.page_url(line),
-        amount=html.money(line.amount_minor, line.currency),
-        at=html.moment(line.at),
-        why_not=found.cause if line.pk == found.line_id else _why(line.amount_minor - wanted, line.currency),
-        field="lines",
-        key=str(line.pk),
+        text=kind.text(item),
+        url=html.page_url(item),
+        amount=html.money(kind.minor(item), item.currency),
+        at=kind.at(item),
+        why_not=why_not or (found.cause if mine else _why(kind.minor(item) - minor_of(own), item.currency)),
+        field=kind.field,
+        key=str(item.pk),
     )
 
 
@@ -228,6 +251,10 @@ def _why(difference: int, currency: str) -> str:
 
 def candidates(found: Break, term: str = "", limit: int = 50) -> list[Any]:
     """Free items of the other side, nearest in amount first: within a week, or (with `term`) by any of their references."""
+    if found.bank_line is not None:
+        return _remittances(found.bank_line, found, term, limit)
+    if found.remittance is not None:
+        return _bank_lines(found.remittance, found, term, limit)
     if found.line is not None:
         return _operations(found.line, found, term, limit)
     if found.operation is not None:
@@ -253,6 +280,28 @@ def _operations(line: StatementLine, found: Break, term: str, limit: int) -> lis
             rows = rows.filter(payment__provider_account=line.provider_account_id)
     found_rows = list(rows.order_by("ended_at")[:2000])
     return sorted(found_rows, key=lambda row: (abs(signed(row) - line.amount_minor), row.pk))[:limit]
+
+
+def _remittances(line: BankLine, found: Break, term: str, limit: int) -> list[Remittance]:
+    rows = Remittance.objects.filter(live=found.live, bank_match=None)
+    if term:
+        rows = rows.filter(pk=term) | rows.filter(account_key=term)
+    else:
+        rows = rows.filter(currency=line.currency, due_on__range=(line.booked_on - 4 * _NEAR, line.booked_on + _NEAR))
+    return sorted(rows.order_by("due_on")[:2000], key=lambda row: (abs(row.net_minor - line.amount_minor), row.pk))[
+        :limit
+    ]
+
+
+def _bank_lines(remittance: Remittance, found: Break, term: str, limit: int) -> list[BankLine]:
+    rows = BankLine.objects.filter(statement__live=found.live, bank_match=None)
+    if term:
+        rows = rows.filter(reference=term) | rows.filter(end_to_end_id=term)
+    else:
+        near = (remittance.due_on - _NEAR, remittance.due_on + 4 * _NEAR)
+        rows = rows.filter(currency=remittance.currency, booked_on__range=near)
+    wanted = remittance.net_minor
+    return sorted(rows.order_by("booked_on")[:2000], key=lambda row: (abs(row.amount_minor - wanted), row.pk))[:limit]
 
 
 def _lines(operation: Operation, found: Break, term: str, limit: int) -> list[StatementLine]:

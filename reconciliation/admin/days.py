@@ -25,12 +25,11 @@ from common.console.site import operator
 from common.errors import CounterfoilError
 from common.models import Proposal, ProposalState
 from reconciliation.admin.filters import ProviderFilter
-from reconciliation.models import Break, DayClose, ReconciliationRun, Statement
+from reconciliation.models import Break, DayClose, ReconciliationRun, Source, Statement
 from reconciliation.services.board import board, last_days_of_board
 from reconciliation.services.closing import CLOSE, REOPEN, day_close, propose_close, propose_reopen
 from reconciliation.services.day_figures import day_figures, is_over
 from reconciliation.services.money import where_the_money_is
-from reconciliation.sources import providers
 
 
 class DateConverter:
@@ -120,7 +119,7 @@ class DayCloseAdmin(ConsoleAdmin):
     def of_day(self, request: HttpRequest, provider: str, mode_name: str, of: date) -> HttpResponse:
         """One source's day. A POST closes it, or proposes to close it as it is or to open it again."""
         _may(request, "reconciliation.view_dayclose")
-        if not providers().filter(pk=provider).exists() or mode_name not in ("live", "test"):
+        if not Source.objects.filter(pk=provider).exists() or mode_name not in ("live", "test"):
             raise Http404
         key: dict[str, Any] = {"provider": provider, "live": mode_name == "live", "day": of}
         back = _day_url(**key)

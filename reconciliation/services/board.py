@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db import connection
+from django.db.models import Count, Q
 
-from reconciliation.models import CloseState, DayClose, ReconciliationRun, Statement, StatementState
+from reconciliation.models import (
+    CloseState,
+    Controls,
+    DayClose,
+    QuarantineState,
+    ReconciliationRun,
+    Statement,
+    StatementState,
+)
 from reconciliation.models.day import LAST
 from reconciliation.services.day_figures import UNEXPLAINED_BY_DAY
-from reconciliation.services.fetch import accounts_of
-from reconciliation.sources import day_ends_at, providers, zone_of
+from reconciliation.services.expected import expected_keys, missing_keys, modes_of, sources
+from reconciliation.sources import day_ends_at, due_at, zone_of
 
 AGES = (("< 1 day", 1), ("1-3 days", 4), ("4-7 days", 8), ("> 7 days", None))
 
@@ -23,7 +31,7 @@ Key = tuple[str, bool, date]
 
 @dataclass(slots=True)
 class DayCell:
-    """One source's day in one mode. `expected`: how many accounts owe a statement; `files`: how many are complete."""
+    """One source's day in one mode. `expected`: how many accounts owe a statement; `files`: of how many it is complete."""
 
     provider: str
     live: bool
@@ -34,7 +42,11 @@ class DayCell:
     lines: int = 0
     matched: int = 0
     compared: bool = False
+    quarantined: int = 0
+    controls_off: int = 0
     over: bool = True
+    late: bool = False
+    due_at: datetime | None = None
     breaks: int = 0
     by_age: dict[str, int] = field(default_factory=dict)
     unexplained: dict[str, int] = field(default_factory=dict)
@@ -60,21 +72,27 @@ def board(*, days: Sequence[date], now: datetime) -> dict[tuple[str, bool], list
     """For each source and mode that has accounts, its cells in the order of `days`."""
     shown: dict[tuple[str, bool], list[DayCell]] = {}
     cells: dict[Key, DayCell] = {}
-    ends: dict[tuple[str, date], datetime] = {}
-    for source in providers():
-        provider, accounts = source.code, accounts_of(source.code)
-        for live in sorted({account.live for account in accounts}, reverse=True):
-            row = shown[provider, live] = []
+    for source in sources():
+        for live in modes_of(source):
+            wanted, missing = expected_keys(source, live, days), missing_keys(source, live, days)
+            row = shown[source.code, live] = []
             for day in days:
-                end = ends[provider, day] = day_ends_at(source, day)
-                expected = sum(account.live == live and account.created_at < end for account in accounts)
-                cell = DayCell(provider, live, day, expected=expected, over=now >= end)
+                cell = DayCell(
+                    source.code,
+                    live,
+                    day,
+                    expected=len(wanted[day]),
+                    files=len(wanted[day]) - len(missing[day]),
+                    over=now >= day_ends_at(source, day),
+                    due_at=due_at(source, day),
+                    late=now >= due_at(source, day),
+                )
                 row.append(cell)
-                cells[provider, live, day] = cell
+                cells[source.code, live, day] = cell
     if not cells:
         return shown
     since = {"day__gte": min(days), "day__lte": max(days)}
-    _files(cells, ends, since)
+    _files(cells, since)
     _runs(cells, since)
     _breaks(cells, since, now)
     for closing in DayClose.objects.filter(LAST, **since):
@@ -83,23 +101,20 @@ def board(*, days: Sequence[date], now: datetime) -> dict[tuple[str, bool], list
     return shown
 
 
-def _files(cells: dict[Key, DayCell], ends: dict[tuple[str, date], datetime], since: dict[str, Any]) -> None:
-    complete: dict[Key, set[Any]] = defaultdict(set)
-    rows = Statement.objects.filter(**since).values_list(
-        "provider", "live", "day", "state", "provider_account", "received_at", "new_line_count"
+def _files(cells: dict[Key, DayCell], since: dict[str, Any]) -> None:
+    rows = Statement.objects.filter(**since).annotate(
+        open_lines=Count("quarantined_lines", filter=Q(quarantined_lines__state=QuarantineState.OPEN))
     )
-    for provider, live, day, state, account, received_at, lines in rows:
-        if (provider, live, day) not in cells:
+    for statement in rows.only("provider", "live", "day", "state", "controls", "new_line_count"):
+        cell = cells.get((statement.provider, statement.live, statement.day))
+        if cell is None:
             continue
-        cell = cells[provider, live, day]
-        if state == StatementState.REFUSED:
+        if statement.state == StatementState.REFUSED:
             cell.refused += 1
             continue
-        cell.lines += lines
-        if received_at >= ends[provider, day]:
-            complete[provider, live, day].add(account)
-    for key, accounts in complete.items():
-        cells[key].files = max(cells[key].expected, 1) if None in accounts else len(accounts)
+        cell.lines += statement.new_line_count
+        cell.quarantined += statement.open_lines
+        cell.controls_off += statement.controls == Controls.DIFFERS
 
 
 def _runs(cells: dict[Key, DayCell], since: dict[str, Any]) -> None:
@@ -124,8 +139,8 @@ def _breaks(cells: dict[Key, DayCell], since: dict[str, Any], now: datetime) -> 
 
 
 def last_days_of_board(now: datetime, count: int = 14) -> list[date]:
-    """Yesterday of the first source and the days before it, the newest first."""
-    newest = max((now.astimezone(zone_of(source)).date() for source in providers()), default=now.date())
+    """Today, where it is latest, and the days before it, the newest first."""
+    newest = max((now.astimezone(zone_of(source)).date() for source in sources()), default=now.date())
     return [newest - timedelta(days=back) for back in range(count)]
 
 

@@ -13,9 +13,9 @@ from typing import Any
 from django.db import connection
 
 from common.money import Money
-from merchants.models import ProviderAccount
 from reconciliation.models import (
     Break,
+    Controls,
     QuarantinedLine,
     QuarantineState,
     ReconciliationRun,
@@ -23,7 +23,7 @@ from reconciliation.models import (
     Statement,
     StatementState,
 )
-from reconciliation.services.fetch import accounts_of
+from reconciliation.services.expected import missing_keys
 from reconciliation.sources import day_ends_at
 
 
@@ -35,6 +35,7 @@ class DayFigures:
     missing: list[str]
     lines: int
     quarantined: int
+    controls_off: int  # statements whose control totals differ, because lines were discarded
     not_compared: int
     compared: bool
     open_breaks: int
@@ -43,7 +44,9 @@ class DayFigures:
 
     @property
     def clean(self) -> bool:
-        return self.compared and not (self.missing or self.quarantined or self.not_compared or self.open_breaks)
+        return self.compared and not (
+            self.missing or self.quarantined or self.controls_off or self.not_compared or self.open_breaks
+        )
 
     @property
     def ready(self) -> bool:
@@ -61,6 +64,8 @@ class DayFigures:
             )
         if self.quarantined:
             found.append(f"{self.quarantined} lines are in quarantine.")
+        if self.controls_off:
+            found.append(f"The control totals of {self.controls_off} statements differ: lines were discarded.")
         if self.open_breaks:
             found.append(f"{self.open_breaks} breaks are open, unexplained: {amounts_text(self.unexplained)}.")
         return found
@@ -78,6 +83,7 @@ def day_figures(*, provider: str, live: bool, day: date) -> DayFigures:
     """Count the day as it stands now. Reads only."""
     of_day: dict[str, Any] = {"provider": provider, "live": live, "day": day}
     imported = Statement.objects.filter(**of_day, state=StatementState.IMPORTED)
+    source = Source.objects.get(pk=provider)
     last_run = (
         ReconciliationRun.objects.filter(**of_day, ended_at__isnull=False)
         .order_by("-started_at")
@@ -94,8 +100,9 @@ def day_figures(*, provider: str, live: bool, day: date) -> DayFigures:
     unseen = last_run is None or imported.filter(imported_at__gt=last_run[0]).exists()
     return DayFigures(
         files=imported.count(),
-        missing=_missing(provider, live, day),
+        missing=missing_keys(source, live, [day])[day],
         lines=lines,
+        controls_off=imported.filter(controls=Controls.DIFFERS).count(),
         quarantined=QuarantinedLine.objects.filter(statement__in=imported, state=QuarantineState.OPEN).count(),
         not_compared=not_compared,
         compared=not unseen,
@@ -114,21 +121,6 @@ def unexplained(*, provider: str, live: bool, day: date | None = None) -> dict[s
 
 def is_over(provider: str, day: date, now: datetime) -> bool:
     return now >= day_ends_at(Source.objects.get(pk=provider), day)
-
-
-def _missing(provider: str, live: bool, day: date) -> list[str]:
-    """The accounts, old enough for this day, whose statement is not there or came before the day was over."""
-    end = day_ends_at(Source.objects.get(pk=provider), day)
-    complete = Statement.objects.filter(
-        provider=provider, live=live, day=day, state=StatementState.IMPORTED, received_at__gte=end
-    ).values_list("provider_account", flat=True)
-    there = set(complete)
-    if None in there:
-        return []
-    expected: list[ProviderAccount] = [
-        account for account in accounts_of(provider) if account.live == live and account.created_at < end
-    ]
-    return [account.account_key for account in expected if account.pk not in there]
 
 
 _LINES = """

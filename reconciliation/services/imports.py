@@ -15,12 +15,13 @@ from datetime import date, datetime
 from typing import Any, BinaryIO
 
 import structlog
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.db import transaction as database
 
 from common.audit import record_action
 from common.changes import Actor
 from common.crashpoints import crashpoint
+from common.database import constraint_of
 from common.ids import new_id
 from merchants.models import ProviderAccount
 from reconciliation.models import (
@@ -97,6 +98,10 @@ def statement_import(
                 _apply(statement, expected, file, print_.size, actor, now, progress)
         except RefusedFile as exc:
             _refuse(statement, exc)
+        except IntegrityError as exc:
+            if not constraint_of(exc).endswith("_day_open"):
+                raise
+            _refuse(statement, RefusedFile(f"{statement.day} is closed: two people have to open it again first"))
         crashpoint("import.applied")
         _keep(statement, file, print_, name)
         crashpoint("import.file_kept")

@@ -13,6 +13,7 @@ import structlog
 from common.changes import Actor
 from reconciliation.models import DayClose, ReconciliationRun, Side, Source, Statement, StatementState
 from reconciliation.services.closing import close_clean_days, last_days
+from reconciliation.services.expected import modes_of, sources
 from reconciliation.services.fetch import accounts_of, bank_accounts_of, bank_statement_fetch, statement_fetch
 from reconciliation.services.locks import only_one
 from reconciliation.services.reconcile import reconcile_day
@@ -56,9 +57,9 @@ def _unseen(provider: str, live: bool, day: date) -> bool:
 def close_recent_days(*, now: datetime) -> list[DayClose]:
     """Close what is clean of the last two weeks, the oldest day first; a day that people opened again is theirs to close."""
     closed = []
-    for source in providers():
+    for source in sources():
         provider, days = source.code, last_days(yesterday(source, now), CLOSED_WITHIN)[::-1]
-        for live in sorted({account.live for account in accounts_of(provider)}):
+        for live in modes_of(source):
             touched = set(
                 DayClose.objects.filter(provider=provider, live=live, day__in=days).values_list("day", flat=True)
             )

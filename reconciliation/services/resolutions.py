@@ -76,7 +76,8 @@ def propose_resolution(
         raise NotFound("There is no such break.")
     if found.resolved_at is not None:
         raise InvalidState("The break is resolved.")
-    own = own_items(found, both_sides=kind == MATCH and not operations and not lines)
+    chosen = any((lines, operations, bank_lines, remittances))
+    own = own_items(found, both_sides=kind == MATCH and not chosen)
     items = own
     if kind == MATCH:
         items = gather(
@@ -89,7 +90,7 @@ def propose_resolution(
         )
         if not _belong_together(items):
             raise InvalidState("Choose something on the other side to match it with.")
-    elif lines or operations or bank_lines or remittances:
+    elif chosen:
         raise InvalidState("Only matching by hand takes other items.")
     refuse_claimed(items)
     return _propose(kind, found, items, AccountKind(counter), by, reason, actor, now)
@@ -197,6 +198,8 @@ def _summary(kind: str, found: Break, items: Items, differences: dict[str, int],
 def _lock(proposal: Proposal) -> None:
     parameters = proposal.parameters
     hold(f"reconcile:{parameters['provider']}:{parameters['live']}")
+    if parameters["comparison"] == Comparison.BANK:
+        hold(f"reconcile:banks:{parameters['live']}")
     list(
         Operation.objects.filter(pk__in=parameters["operations"])
         .order_by("pk")

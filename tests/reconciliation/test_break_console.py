@@ -312,7 +312,7 @@ def test_the_board_and_the_money_take_few_queries(account: ProviderAccount, djan
     client = browser()
     client.get("/admin/reconciliation/dayclose/board/")
 
-    with django_assert_max_num_queries(25):
+    with django_assert_max_num_queries(30):
         page = client.get("/admin/reconciliation/dayclose/board/")
     money = client.get("/admin/reconciliation/dayclose/money/").content.decode()
 

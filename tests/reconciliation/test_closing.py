@@ -306,6 +306,13 @@ def test_opening_again_needs_two_and_leaves_a_trace() -> None:
     with pytest.raises(InvalidState, match="not closed"):
         propose_reopen(**of(account), by=maker, reason="", actor=ACTOR, now=LATER)  # type: ignore[arg-type]
     closed(account)
+    late = [Listed(account.account_key, "F404", "EPG404")]
+    refused = imported(account, late, now=LATER)
+    assert (refused.state, refused.reason) == (
+        "REFUSED",
+        "2026-03-02 is closed: two people have to open it again first",
+    )
+    assert StatementLine.objects.count() == 3
     proposal = propose_reopen(**of(account), by=maker, reason="A file came", actor=ACTOR, now=LATER)  # type: ignore[arg-type]
 
     with pytest.raises(Forbidden):
@@ -313,7 +320,7 @@ def test_opening_again_needs_two_and_leaves_a_trace() -> None:
     assert list(closed_days(provider="fpx", live=False).values_list("day", flat=True)) == [DAY]
     approve(proposal_id=proposal.pk, by=lead, reason="Yes", actor=ACTOR, now=LATER)
     assert not closed_days(provider="fpx", live=False).exists()
-    imported(account, [Listed(account.account_key, "F404", "EPG404")], now=LATER)
+    assert imported(account, late, now=LATER).state == "IMPORTED"
     reconciled(account, now=LATER)
 
     with pytest.raises(InvalidState, match="1 breaks"):

@@ -13,8 +13,9 @@ from django.utils import timezone
 
 from common.changes import Actor
 from common.errors import InvalidState
+from reconciliation.models import Source
 from reconciliation.services.closing import day_close
-from reconciliation.services.fetch import accounts_of
+from reconciliation.services.expected import modes_of
 
 ACTOR = Actor("system:close_day")
 
@@ -23,12 +24,15 @@ class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--provider", required=True)
+        parser.add_argument("--provider", required=True, help="The source's code.")
         parser.add_argument("--date", required=True, type=date.fromisoformat, help="The provider's day, YYYY-MM-DD.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         provider, day, now = options["provider"], options["date"], timezone.now()
-        modes = sorted({account.live for account in accounts_of(provider)})
+        source = Source.objects.filter(pk=provider).first()
+        if source is None:
+            raise CommandError(f"There is no source {provider}.", returncode=2)
+        modes = modes_of(source)
         if not modes:
             raise CommandError(f"There is no active {provider} account.", returncode=2)
         open_: list[str] = []
