@@ -10,10 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.contrib.filters.admin import DropdownFilter
 
-from common.console.filters import choice_filter
-from payments.providers.registry import PROVIDERS
-
-ProviderFilter = choice_filter("provider", "provider", sorted(PROVIDERS))
+from reconciliation.models import Source
 
 QUEUES = [
     ("mine", "Mine"),
@@ -23,6 +20,19 @@ QUEUES = [
 ]
 AGES = [("0", "< 1 day"), ("1", "1-3 days"), ("4", "4-7 days"), ("8", "> 7 days")]
 _ENDS = {"0": 1, "1": 4, "4": 8, "8": None}
+
+
+class ProviderFilter(DropdownFilter):
+    """By the source: a provider or a bank."""
+
+    title = "source"
+    parameter_name = "provider"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(Source.objects.order_by("-side", "code").values_list("code", "name"))
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(provider=self.value()) if self.value() else queryset
 
 
 class QueueFilter(DropdownFilter):

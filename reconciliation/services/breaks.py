@@ -13,8 +13,9 @@ from django.contrib.auth.models import User
 from django.db import transaction as database
 
 from common.audit import record_action
+from common.cards import contains_card_number
 from common.changes import Actor
-from common.errors import Forbidden, InvalidRequest, InvalidState, NotFound
+from common.errors import CardDataNotAllowed, Forbidden, InvalidRequest, InvalidState, NotFound
 from common.queue import nudge
 from payments.services.advance import Effect
 from payments.services.operations import operation_look_up
@@ -38,13 +39,19 @@ def breaks_set_due(
 
 
 def breaks_comment(*, break_ids: Collection[int], text: str, by: User, actor: Actor, now: datetime) -> int:
-    """Note something about breaks, resolved ones too. Returns how many."""
+    """Note something about breaks, resolved ones too; what the same person has said of one already is not said twice. Returns how many."""
     _refuse_unless(by)
     text = text.strip()
     if not text or len(text) > 2000:
         raise InvalidRequest("A comment has 1 to 2000 characters.", fields={"comment": ["1 to 2000 characters."]})
+    if contains_card_number(text):
+        raise CardDataNotAllowed("The comment holds a card number. Leave it out.")
     with database.atomic():
-        found = list(Break.objects.filter(pk__in=break_ids).order_by("pk").values_list("pk", flat=True))
+        rows = Break.objects.filter(pk__in=break_ids).order_by("pk").select_for_update(no_key=True)
+        locked = list(rows.values_list("pk", flat=True))
+        before = BreakComment.objects.filter(break_item__in=locked, author=by, text=text)
+        said = set(before.values_list("break_item", flat=True))
+        found = [pk for pk in locked if pk not in said]
         BreakComment.objects.bulk_create([BreakComment(break_item_id=pk, author=by, text=text, at=now) for pk in found])
         for pk in found:
             _record("break.commented", pk, "", {"comment": [None, text[:200]]}, actor, now)
