@@ -52,16 +52,27 @@ class Effect(StrEnum):
     REVIEW = "REVIEW"  # money moved that should not have: booked to suspense, a person decides
 
 
-def payment_advance(*, operation_id: str, result: ProviderResult, actor: Actor, now: datetime) -> Effect:
+def payment_advance(
+    *,
+    operation_id: str,
+    result: ProviderResult,
+    actor: Actor,
+    now: datetime,
+    claimed_until: datetime | None = None,
+) -> Effect:
     """Take in what a provider said of an operation. Safe to call any number of times, in any order, from anywhere.
+
+    `claimed_until`: the `due_at` that the caller set before it asked. If it is another one by now, somebody has asked for a look-up
+    meanwhile (a hint has come): that is kept, and "not found" concludes nothing, because the hint may be younger than the answer.
 
     Raises Operation.DoesNotExist.
     """
     with database.atomic():
         held = hold(operation_id, now=now)
-        conclusion = _conclude(held, result, now)
+        hinted = claimed_until is not None and held.operation.due_at not in (None, claimed_until)
+        conclusion = None if hinted and result.outcome is Outcome.NOT_FOUND else _conclude(held, result, now)
         if conclusion is None:
-            effect = _keep_waiting(held, result, actor, now)
+            effect = _keep_waiting(held, result, actor, now, hinted=hinted)
         elif held.operation.state in TERMINAL_OPERATION:
             effect = _after_the_end(held, conclusion, result, actor, now)
         else:
@@ -108,7 +119,7 @@ def _conclude(held: Held, result: ProviderResult, now: datetime) -> Result | Non
             return None
 
 
-def _keep_waiting(held: Held, result: ProviderResult, actor: Actor, now: datetime) -> Effect:
+def _keep_waiting(held: Held, result: ProviderResult, actor: Actor, now: datetime, *, hinted: bool) -> Effect:
     """The outcome is open: note what was said, and when to ask again. The provider's "pending" shows in the payment."""
     operation = held.operation
     if operation.state in TERMINAL_OPERATION:
@@ -118,9 +129,9 @@ def _keep_waiting(held: Held, result: ProviderResult, actor: Actor, now: datetim
         state = OperationState.PENDING
     elif state is OperationState.SENT:
         state = OperationState.UNKNOWN
-    due_at = schedule.next_look_up(
-        look_ups=operation.look_ups, waiting_for_payer=operation.kind in (Kind.SALE, Kind.AUTHORIZE), now=now
-    )
+    payer = operation.kind in (Kind.SALE, Kind.AUTHORIZE)
+    next_look_up = schedule.next_look_up(look_ups=operation.look_ups, waiting_for_payer=payer, now=now)
+    due_at = operation.due_at if hinted else next_look_up
     rows = Rows()
     rows.update(
         Operation,
@@ -146,6 +157,8 @@ def _after_the_end(held: Held, conclusion: Result, result: ProviderResult, actor
     operation = held.operation
     if operation.state == conclusion or (operation.state, conclusion) == (OperationState.CONFLICTED, Result.SUCCEEDED):
         return Effect.REPEATED
+    if result.outcome is Outcome.NOT_FOUND:
+        return Effect.REPEATED  # an answer from before: the provider was asked while something else told us
     if operation.state in (OperationState.SUCCEEDED, OperationState.CONFLICTED):
         return _contradicted(held, conclusion, result, now)
     if conclusion not in _MONEY_MOVED:

@@ -24,6 +24,7 @@ from payments.services.captures import void_request
 from payments.services.moves import Held, answer_questions, write_move
 from payments.services.operations import operation_ask
 from payments.services.pages import page_end
+from payments.services.schedule import lease_end
 from payments.states import TERMINAL_OPERATION, WITHDRAWN, OperationState, PaymentState, TransactionStatus
 
 _CAN_END = (OperationState.PENDING, OperationState.UNKNOWN)
@@ -87,7 +88,8 @@ def _ask_provider(operation: Operation, actor: Actor, now: datetime) -> None:
     if asked is None:
         return  # it has ended meanwhile: the lock will tell
     _, result = asked
-    payment_advance(operation_id=operation.pk, result=result, actor=actor, now=now)
+    claimed_until = lease_end(now)
+    payment_advance(operation_id=operation.pk, result=result, actor=actor, now=now, claimed_until=claimed_until)
     if result.outcome is Outcome.UNKNOWN:
         raise ProviderUnavailable("The provider does not say whether this was paid. Nothing was done; try again.")
 

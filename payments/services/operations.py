@@ -48,7 +48,9 @@ def operation_run(*, operation_id: str, now: datetime) -> Effect | None:
         result = replace(
             result, outcome=Outcome.UNKNOWN
         )  # it broke while it had our message: its books know, its reply does not
-    effect = payment_advance(operation_id=operation_id, result=result, actor=actor, now=now)
+    effect = payment_advance(
+        operation_id=operation_id, result=result, actor=actor, now=now, claimed_until=schedule.lease_end(now)
+    )
     crashpoint("operation.recorded")
     return effect
 
@@ -59,7 +61,13 @@ def operation_look_up(*, operation_id: str, now: datetime, actor: Actor | None =
     if asked is None:
         return None
     operation, result = asked
-    return payment_advance(operation_id=operation_id, result=result, actor=actor or _actor(operation), now=now)
+    return payment_advance(
+        operation_id=operation_id,
+        result=result,
+        actor=actor or _actor(operation),
+        now=now,
+        claimed_until=schedule.lease_end(now),
+    )
 
 
 def operation_ask(*, operation_id: str, now: datetime) -> tuple[Operation, ProviderResult] | None:

@@ -94,7 +94,7 @@ class Model:
             case _:
                 return self._still_open(asked, outcome, opening)
         if asked.state in ENDED:
-            return self._after_the_end(asked, conclusion, asked.minor + extra)
+            return None if outcome is Outcome.NOT_FOUND else self._after_the_end(asked, conclusion, asked.minor + extra)
         asked.state = conclusion
         self.version += 1
         if conclusion == "CONFLICTED":
