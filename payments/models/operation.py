@@ -28,6 +28,9 @@ class Operation(models.Model):
     final = models.BooleanField(default=True)  # false: a capture that leaves the rest of its authorisation reserved
     sends = models.PositiveSmallIntegerField(default=0)
     look_ups = models.PositiveSmallIntegerField(default=0)
+    failures = models.PositiveSmallIntegerField(
+        default=0, db_default=0
+    )  # of our own, one after the other: asking raises each time
     # QUEUED: send it; SENT: the claim has lapsed; PENDING and UNKNOWN: look it up. NULL when it has ended.
     due_at = models.DateTimeField(null=True, blank=True)
     provider_code = models.CharField(max_length=40, blank=True, default="")  # the provider's word for the outcome

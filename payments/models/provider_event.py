@@ -38,6 +38,9 @@ class ProviderEvent(models.Model):
     query = models.TextField(blank=True, default="")
     body = models.BinaryField(default=b"")
     source_ip = models.GenericIPAddressField(null=True, blank=True)
+    failures = models.PositiveSmallIntegerField(
+        default=0, db_default=0
+    )  # of our own, one after the other: reading it raises each time
     note = models.CharField(max_length=255, blank=True, default="")
     due_at = models.DateTimeField(null=True, blank=True)  # when the sweep takes it up if nobody has acted
     received_at = models.DateTimeField()

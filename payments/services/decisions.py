@@ -99,7 +99,7 @@ def summary(case: Case, decision: Decision, *, keep: bool = False) -> str:
             against = "as a difference of ours" if keep else "against the provider, who has put it right"
             suspended = case.item.suspense
             return f"Book {suspended} {suspended.currency} of {case.rows.transaction.pk} off {against}."
-        case Decision.GIVE_UP if case.held is not None:
+        case Decision.GIVE_UP if case.held is not None:  # of a message: it alone is put aside
             return f"Take {case.held.operation.kind} {case.held.operation.reference} as not executed."
         case Decision.GIVE_UP:
             return f"Put message {case.item.event_id} aside unread."
@@ -220,10 +220,9 @@ def _write_off(case: Case, proposal: Proposal, actor: Actor, now: datetime) -> N
 
 def _give_up(case: Case, proposal: Proposal, actor: Actor, now: datetime) -> None:
     ReviewItem.objects.filter(pk=case.item.pk).update(**_closed(Decision.GIVE_UP, proposal, actor, now))
-    if case.item.event_id is not None:
+    if case.held is None:
         event = ProviderEvent.objects.filter(pk=case.item.event_id)
         event.update(state=EventState.IGNORED, due_at=None, acted_at=now, note="Put aside by decision.")
-    if case.held is None:
         return
     if case.held.operation.state not in (OperationState.PENDING, OperationState.UNKNOWN):
         raise InvalidState("It has ended, or is being sent at this moment.", state=case.held.operation.state)

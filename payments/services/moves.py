@@ -318,7 +318,7 @@ def open_review(
 
 def answer_questions(operation: Operation, actor: Actor, now: datetime) -> None:
     """Close what was asked about an operation whose outcome was open: it has ended. A round trip only for an old or troubled one."""
-    if now < operation.created_at + OVERDUE_AFTER:
+    if now < operation.created_at + OVERDUE_AFTER and not operation.failures:
         return
     waiting = ReviewItem.objects.filter(operation=operation, kind__in=ANSWERED_BY_THE_END, state=ReviewState.OPEN)
     waiting.update(

@@ -38,4 +38,10 @@ def next_send(*, sends: int, now: datetime) -> datetime:
     return now + timedelta(seconds=min(2**sends, 60))
 
 
+def next_try(*, failures: int, now: datetime) -> datetime:
+    """When to try again what fails by itself, whatever the provider says: 1, 2, 4, ... minutes, at most an hour."""
+    return now + min(timedelta(minutes=2 ** min(failures - 1, 6)), timedelta(hours=1))
+
+
 MAX_SENDS = 12
+STUCK_AFTER = 6  # failures before a person hears of it, about half an hour
