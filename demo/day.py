@@ -15,8 +15,8 @@ class Scene:
     """One payment."""
 
     merchant: int
-    door: str  # "eps" or "api"
-    method: str  # "fpx" or "migs"
+    door: str  # "eps", "api", or "page": the API with the choice left to the payer
+    method: str  # "fpx" or "migs"; on our page "migs" is the second try, after a bank's decline
     amount: str
     decision: str  # "approve", "decline", "leave"
     manual_capture: bool = False
@@ -38,6 +38,8 @@ def scenes(merchants: int) -> Sequence[Scene]:
                     decision = dice.choices(("approve", "decline", "leave"), weights=(82, 11, 7))[0]
                     found.append(Scene(merchant, door, method, amount, decision))
         if not quiet:
+            for method in ("fpx", "migs", "migs"):
+                found.append(Scene(merchant, "page", method, f"{dice.randint(20, 200)}.00", "approve"))
             found.append(Scene(merchant, "api", "migs", f"{dice.randint(100, 900)}.00", "approve", manual_capture=True))
     dice.shuffle(found)
     return found

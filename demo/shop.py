@@ -9,7 +9,7 @@ from collections import Counter
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
@@ -55,6 +55,22 @@ class Shop:
             **more,
         }
         return self._api("POST", "/transactions", body, key=f"order-{reference}")
+
+    def choose_on_page(self, *, reference: str, amount: str, method: str) -> dict[str, Any]:
+        """Leave the choice to the payer, who takes a bank; for "migs" one that declines, and then a card. Returns where that leads."""
+        body = {"amount": amount, "externalReference": reference, "returnUrl": f"{self._base_url}/"}
+        page: str = self._api("POST", "/transactions", body, key=f"order-{reference}")["nextAction"]["url"]
+        bank = self._chosen(page, method="fpx", bank="TEST0001" if method == "fpx" else "TEST0002")
+        if method == "fpx":
+            return bank
+        self.send_payer(bank, "approve")
+        return self._chosen(page, method=method)
+
+    def _chosen(self, page: str, **fields: str) -> dict[str, Any]:
+        """What the payer presses on our page, and the address that it answers with."""
+        response = self._http().post(page, data=fields, timeout=30, allow_redirects=False)
+        response.raise_for_status()
+        return {"type": "redirect", "method": "GET", "url": urljoin(page, response.headers["Location"]), "fields": {}}
 
     def refund(self, transaction_id: str, *, amount: str | None, reason: str) -> dict[str, Any]:
         body = {"reason": reason} | ({"amount": amount} if amount else {})

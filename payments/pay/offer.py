@@ -39,8 +39,10 @@ class Shown:
 
 
 def choices_for(situation: Situation) -> list[Choice]:
-    """In the order in which the merchant's accounts are asked."""
+    """In the order in which the merchant's accounts are asked; nothing for a merchant who was switched off."""
     transaction: Transaction = situation.transaction
+    if not transaction.merchant.is_active:
+        return []
     offered = choices(
         merchant_id=transaction.merchant_id,
         live=transaction.live,

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 
+from payments.models import Transaction
 from payments.pay.languages import QUERY, language_of
 from payments.pay.offer import Choice, bank_name, banks_for, choices_for
 from payments.pay.qr import image_of, qr_svg
@@ -21,7 +22,8 @@ from payments.services.pay_links import pay_path
 from payments.states import TransactionStatus as T
 
 GO = "go"  # in the address: the payer has just chosen, and is sent on without another press
-_GOOD = (T.AUTHORIZED, T.COMPLETED, T.PARTIALLY_REFUNDED, T.REFUNDED)
+_PAID = (T.COMPLETED, T.PARTIALLY_REFUNDED, T.REFUNDED)
+_GOOD = (T.AUTHORIZED, *_PAID)
 RECEIPT_FOR = _GOOD
 _FOLLOWED = (Stage.GO, Stage.SCAN, Stage.SCANNED, Stage.CHECKING)
 _CONTINUE = {"fpx": "continue_bank", "migs": "continue_card"}
@@ -181,6 +183,7 @@ def _render(
     page = _page(request) | {
         "transaction": situation.transaction,
         "payment": situation.payment,
+        "amount_minor": _amount_of(situation.transaction),
         "zone": situation.transaction.merchant.time_zone,
         "title": title_of(situation, stage, language_of(request)),
         "stage": stage.value,
@@ -188,6 +191,11 @@ def _render(
         "followed": stage in _FOLLOWED,
     }
     return render(request, template, page | dict(context), status=status)
+
+
+def _amount_of(transaction: Transaction) -> int:
+    """What was paid, which may be less than what was reserved; before that, what is to be paid."""
+    return transaction.amount_captured_minor if transaction.status in _PAID else transaction.amount_minor
 
 
 def _page(request: HttpRequest) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from common.changes import Actor
 from common.database import AWAY
-from common.errors import CounterfoilError, InvalidRequest, InvalidState, Unauthorized, UnsupportedCurrency
+from common.errors import CounterfoilError, InvalidRequest, InvalidState, NotFound, Unauthorized, UnsupportedCurrency
 from payments.callbacks.intake import receive
 from payments.pay import pages
 from payments.pay.languages import QUERY, language_of, remember
@@ -146,7 +146,11 @@ def _decided(request: HttpRequest, situation: Situation) -> HttpResponse:
                 actor=Actor("payer", request_id=request.request_id),  # type: ignore[attr-defined]  # common.http
                 now=now,
             )
-        except (InvalidRequest, UnsupportedCurrency):  # an account was closed meanwhile, or nobody offered this
+        except (
+            InvalidRequest,
+            NotFound,
+            UnsupportedCurrency,
+        ):  # an account was closed meanwhile, or nobody offered this
             if situation.stage(now) is Stage.CHOOSE:
                 return pages.show(request, situation, now, problem="method_gone", status=400)
         except InvalidState as exc:  # two tabs, a back button, the last second: the page tells where things stand

@@ -88,7 +88,7 @@ def page_attempt(*, transaction_id: str, method: str, actor: Actor, now: datetim
     Raises NotFound, InvalidRequest (the method is not offered), UnsupportedCurrency, InvalidState (ended, out of time or attempts, or the
     payment before may still charge).
     """
-    asked = Transaction.objects.filter(pk=transaction_id, hosted=True).first()
+    asked = Transaction.objects.filter(pk=transaction_id, hosted=True, merchant__is_active=True).first()
     if asked is None:
         raise NotFound("There is no such transaction.")
     kind = _kind(asked.manual_capture)

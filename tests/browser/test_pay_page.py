@@ -186,7 +186,7 @@ def test_a_cancelled_payment_may_be_tried_again_until_no_tries_are_left(open_pag
 def test_a_code_counts_down_and_goes_when_its_time_is_over(open_page: Any) -> None:
     payer = open_page()
     attempt(payer.hosted, "migs", now=timezone.now())
-    ends = timezone.now() + timezone.timedelta(seconds=6)
+    ends = timezone.now() + timezone.timedelta(seconds=3)
     Payment.objects.update(
         next_action={"type": "display_qr", "payload": "000201", "image": None, "expiresAt": ends.isoformat()}
     )

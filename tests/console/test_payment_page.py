@@ -7,9 +7,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from payments.models import ReviewItem
+from payments.providers.base import Outcome
 from tests.console.conftest import SignIn
 from tests.console.world import World
-from tests.factories import captured_transaction, new_transaction, sale_of
+from tests.factories import attempt, captured_transaction, new_hosted, new_transaction, sale_of, settle
 
 
 def _url(world: World) -> str:
@@ -131,3 +132,18 @@ def test_the_lists_own_link_leads_to_the_page(world: World, sign_in: SignIn) -> 
     assert quoted in listed
     assert quoted != _url(world)
     assert client.get(quoted).context["page"].transaction == world.transaction
+
+
+def test_a_payers_own_choice_shows_every_attempt(world: World, sign_in: SignIn) -> None:
+    account = world.transaction.payments.get().provider_account
+    hosted = new_hosted(account)
+    url = f"/admin/payments/transaction/{quote(hosted.pk)}/change/"
+    client = sign_in("superuser")
+
+    assert "Payer chooses" in client.get(url).content.decode()
+    settle(attempt(hosted), Outcome.DECLINED)
+    attempt(hosted)
+    text = client.get(url).content.decode()
+
+    assert ("Attempt 1: FPX" in text, "Attempt 2: FPX" in text) == (True, True)
+    assert "payment.attempt_declined" in text

@@ -80,6 +80,8 @@ class Command(BaseCommand):
             answer = shop.pay_by_eps(reference=reference, amount=scene.amount, mode=scene.method)
             url = answer.get("REDIRECT_URL")
             return {"type": "redirect", "method": "GET", "url": url, "fields": {}} if url else None
+        if scene.door == "page":
+            return shop.choose_on_page(reference=reference, amount=scene.amount, method=scene.method)
         more = {"capture": "manual"} if scene.manual_capture else {}
         transaction = shop.pay_by_api(reference=reference, amount=scene.amount, method=scene.method, **more)
         action: dict[str, Any] | None = transaction.get("nextAction")

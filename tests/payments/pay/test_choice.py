@@ -12,11 +12,14 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from common.changes import Actor
 from common.models import AuditRecord
+from common.money import Money
 from merchants.models import ProviderAccount
 from merchants.selectors import forget_accounts
 from payments.models import Bank, Operation, Payment, Transaction
 from payments.providers.base import Outcome
+from payments.services.captures import capture_request
 from payments.services.pay_links import pay_path
 from tests.factories import MerchantFactory, ProviderAccountFactory, attempt, new_hosted, new_transaction, settle
 from tests.payments.callbacks.messages import FORM, fpx_ac
@@ -133,6 +136,15 @@ def test_no_way_to_pay_is_said(hosted):
     ProviderAccount.objects.update(is_active=False)
     forget_accounts()
     assert "No way to pay at the moment" in page_of(hosted)
+
+
+def test_a_merchant_who_was_switched_off_is_paid_nothing(hosted):
+    hosted.merchant.is_active = False
+    hosted.merchant.save()
+    before = counts()
+    assert "No way to pay at the moment" in page_of(hosted)
+    assert choose(hosted, method="migs").status_code == 400
+    assert counts() == before
 
 
 def test_a_choice_opens_one_payment_and_leads_to_the_bank(hosted):
@@ -328,6 +340,23 @@ def test_the_receipt_has_every_reference_in_the_merchants_time(hosted):
         hosted.pk,
     )
     assert [text for text in wanted if text not in page] == []
+
+
+def test_what_was_reserved_only_says_so_and_what_was_captured_is_the_amount(banks):
+    cards = ProviderAccountFactory(provider="migs", mode="authorise")
+    held = new_hosted(cards, now=timezone.now(), manual_capture=True)
+    settle(attempt(held, "migs"))
+    assert "Payment approved" in page_of(held)
+    receipt = Client().get(f"{pay_path(held.pk)}/receipt").content.decode()
+    assert ("Reserved, not yet taken" in receipt, "Paid on" in receipt, "MYR 100.00" in receipt) == (True, False, True)
+
+    capture_request(
+        transaction_id=held.pk, amount=Money(6_000, "MYR"), actor=Actor("merchant:test"), now=timezone.now()
+    )
+    Operation.objects.filter(kind="CAPTURE").update(state="SENT", sent_at=timezone.now())
+    settle(Operation.objects.get(kind="CAPTURE"))
+    receipt = Client().get(f"{pay_path(held.pk)}/receipt").content.decode()
+    assert ("Paid on" in receipt, "MYR 60.00" in receipt, "MYR 100.00" in receipt) == (True, True, False)
 
 
 @pytest.mark.parametrize("decided", ["paid", "declined"])
