@@ -40,6 +40,8 @@ EVENT_OF_FACT: Mapping[str, str] = {
     "refund.completed": "refund.completed",
     "refund.failed": "refund.failed",
     "settlement.created": "settlement.created",
+    "payout.paid": "payout.paid",
+    "payout.returned": "payout.returned",
     "refund.accepted": "refund.completed",
     "refund.written_off": "refund.failed",
 }

@@ -129,6 +129,9 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     _item("Settlements", "request_quote", "reconciliation.settlement"),
+                    _item("Payouts", "send_money", "reconciliation.payout"),
+                    _item("Payment files", "outbox", "reconciliation.payoutfile"),
+                    _item("Our accounts for payouts", "account_balance", "reconciliation.payoutbank"),
                     _item("Settlement lines", "receipt", "reconciliation.settlementline"),
                     _item("Reserves released", "lock_open", "reconciliation.reserverelease"),
                     _item("Terms", "contract", "reconciliation.settlementterms"),

@@ -46,4 +46,8 @@ SANDBOX_URL = env.str("SANDBOX_URL", default="").rstrip("/")
 DEBUG = env.bool("DEBUG", default=False)
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO").upper()
 AUDIT_ANCHOR_FILE = env.str("AUDIT_ANCHOR_FILE", default="")
+PAYOUT_LIMIT = env.int(
+    "PAYOUT_LIMIT", default=100_000
+)  # in whole units; a larger payout needs a lead who may approve large ones
+PAYOUT_COOLING_HOURS = env.int("PAYOUT_COOLING_HOURS", default=24)  # before a changed destination may be paid to
 WRITE_OFF_LIMIT = env.int("WRITE_OFF_LIMIT", default=500)  # in whole units of a break's currency

@@ -13,6 +13,7 @@ EVERY_SECONDS = {
     "common.seal_audit": 5,
     "common.heartbeat": 10,
     "payments.run_refund_batches": 15,
+    "reconciliation.send_payouts": 60,
     "payments.refresh_banks": 600,
     "merchants.reap_idempotency_records": 3600,
     "common.expire_proposals": 3600,

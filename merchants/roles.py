@@ -25,6 +25,10 @@ ACTS = {  # permission -> (model it belongs to, what it allows)
     "reconciliation.propose_break": ("break", "Can propose how a break ends"),
     "reconciliation.approve_break": ("break", "Can approve how a break ends"),
     "reconciliation.write_off_any_break": ("break", "Can propose write-offs above the limit"),
+    "reconciliation.propose_payout": ("payout", "Can propose payouts, cancel them and hand files to the bank"),
+    "reconciliation.approve_payout": ("payout", "Can release payouts as the second person"),
+    "reconciliation.release_large_payout": ("payout", "Can release payouts above the limit"),
+    "reconciliation.download_payoutfile": ("payoutfile", "Can download payment files, which have bank accounts"),
     "reconciliation.claim_fees": ("feeclaim", "Can claim overcharged fees from a provider"),
     "reconciliation.close_day": (
         "dayclose",
@@ -91,6 +95,8 @@ _FINANCE = (
     "payments.propose_review_decision",
     "reconciliation.claim_fees",
     "reconciliation.propose_ruleset",
+    "reconciliation.propose_payout",
+    "reconciliation.download_payoutfile",
 )
 _FINANCE_LEAD = (
     *_FINANCE,

@@ -8,9 +8,9 @@ class ReconciliationConfig(AppConfig):
 
     def ready(self) -> None:
         from common.approvals import register
-        from reconciliation.services import closing, resolutions, rule_sets
+        from reconciliation.services import closing, payouts, resolutions, rule_sets
         from reconciliation.sources import sync_sources
 
-        for act in (*closing.ACTS, *resolutions.ACTS, rule_sets.ACT):
+        for act in (*closing.ACTS, *payouts.ACTS, *resolutions.ACTS, rule_sets.ACT):
             register(act)
         post_migrate.connect(sync_sources, sender=self)

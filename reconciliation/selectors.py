@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from common.errors import NotFound
+from common.models import ProposalState
 from merchants.caller import Caller
 from payments.models import Operation
 from payments.providers.base import Kind
 from payments.states import OperationState
-from reconciliation.models import Break, BreakKind, CloseState, DayClose, Match, Settlement, SettlementLine
+from reconciliation.models import (
+    Break,
+    BreakKind,
+    CloseState,
+    DayClose,
+    Match,
+    Payout,
+    PayoutState,
+    Settlement,
+    SettlementLine,
+    SettlementState,
+)
 from reconciliation.models.day import LAST
 
+PAYOUT_DAYS = timedelta(days=3)  # a bank needs no longer to show a payout
 State = Literal["MATCHED", "BREAK", "PENDING"]
 
 
@@ -51,6 +64,19 @@ def reconciliation_states(payment_ids: Collection[str]) -> dict[str, State]:
         if states[payment_id] == "MATCHED":
             states[payment_id] = "PENDING"
     return states
+
+
+def settlements_to_pay() -> QuerySet[Settlement]:
+    """Settlements that nobody has proposed to pay out, or whose proposal came to nothing; the longest due first."""
+    taken = Payout.objects.filter(settlement=OuterRef("pk")).exclude(state=PayoutState.CANCELLED)
+    taken = taken.exclude(~Q(proposal__state=ProposalState.OPEN), state=PayoutState.PENDING_APPROVAL)
+    open_ = Settlement.objects.filter(~Exists(taken), state=SettlementState.CREATED)
+    return open_.select_related("merchant").order_by("pay_on", "pk")
+
+
+def payouts_late(*, now: datetime) -> QuerySet[Payout]:
+    """Payouts that the bank has had for three days or longer and has not shown, the oldest first."""
+    return Payout.objects.filter(state=PayoutState.SENT, sent_at__lte=now - PAYOUT_DAYS).order_by("sent_at")
 
 
 def open_breaks(*, provider: str, day: date, live: bool | None = None) -> QuerySet[Break]:

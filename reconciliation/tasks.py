@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from common.changes import Actor
 from reconciliation.services.nightly import close_recent_days, reconcile_yesterday
+from reconciliation.services.payout_files import SENDER, payouts_send
+from reconciliation.services.payouts import payouts_tidy
 from reconciliation.services.reconcile import reconcile_day
 from reconciliation.services.settle_all import settle_yesterday
 
@@ -38,3 +40,10 @@ def compare(*, provider: str, live: str, day: str, **_later: Any) -> None:
 @shared_task(name="reconciliation.settle")
 def settle(**_later: Any) -> None:
     settle_yesterday(now=timezone.now())
+
+
+@shared_task(name="reconciliation.send_payouts")
+def send_payouts(**_later: Any) -> None:
+    now = timezone.now()
+    payouts_tidy(actor=SENDER, now=now)
+    payouts_send(now=now)

@@ -259,6 +259,8 @@ METRICS_TOKEN = env.METRICS_TOKEN
 TRUSTED_PROXIES = env.TRUSTED_PROXIES
 AUDIT_ANCHOR_FILE = env.AUDIT_ANCHOR_FILE
 WRITE_OFF_LIMIT = env.WRITE_OFF_LIMIT
+PAYOUT_LIMIT = env.PAYOUT_LIMIT
+PAYOUT_COOLING_HOURS = env.PAYOUT_COOLING_HOURS
 PAYMENT_EXPIRES_MINUTES = 30
 PAYMENT_ATTEMPTS = 5  # payments that a payer may try on our page before its transaction has failed
 PAYER_LOOK_UP_SECONDS = (15, 30, 60, 120, 300)
@@ -266,6 +268,7 @@ PROVIDER_TIMEOUT_SECONDS = (3.0, 30.0)
 
 # How long a claim is respected before its owner counts as dead, and when what is open is looked at again. Fault tests shorten them.
 OPERATION_LEASE_SECONDS = 90  # longer than any provider call may take
+PAYOUT_FILE_LEASE_SECONDS = 120  # longer than a bank may take to answer
 SWEEP_LEASE_SECONDS = 120  # longer than one look at one row
 DELIVERY_LEASE_SECONDS = 90  # longer than a lane of the webhook sender may run
 UNKNOWN_LOOK_UP_SECONDS = (5, 30, 120, 300, 900, 3600)

@@ -23,13 +23,17 @@ from common.console.actions import ReasonForm, go_to
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, mode, money, reference, related, state, when
 from common.console.filters import DayFilter
+from common.console.panels import PROPOSED, SUBJECT_PAGES
+from common.console.proposals import answer_proposal
 from common.console.site import operator
 from common.errors import CounterfoilError
+from common.models import Proposal
 from common.spreadsheets import csv_lines, safe_cell
 from payments.admin.refund_batch_forms import FromFileForm, FromFilterForm
 from payments.models import RefundBatch, RefundBatchItem
 from payments.selectors import refund_batch_counts
 from payments.services.refund_batches import (
+    ACT,
     refund_batch_discard,
     refund_batch_prepare,
     refund_batch_propose,
@@ -101,6 +105,20 @@ def all_items(batch: RefundBatch) -> Any:
 
 def _items_url(batch: RefundBatch) -> str:
     return f"{reverse('admin:payments_refundbatchitem_changelist')}?q={batch.pk}"
+
+
+def _proposed(proposal: Proposal) -> Any:
+    """What the batch would refund, as it is stored now."""
+    batch = RefundBatch.objects.get(pk=proposal.subject_id)
+    return format_html(
+        '{}<div class="cf-small" style="margin-top:.5rem">{}</div>',
+        totals(batch),
+        html.link(html.page_url(batch), "Every row"),
+    )
+
+
+PROPOSED[ACT] = _proposed
+SUBJECT_PAGES["refund_batch"] = lambda subject_id: reverse("admin:payments_refundbatch_change", args=[subject_id])
 
 
 @admin.register(RefundBatch)
@@ -206,19 +224,17 @@ class RefundBatchAdmin(ConsoleAdmin):
     )
     def propose(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
         batch = get_object_or_404(RefundBatch, pk=unquote(object_id))
-        try:
-            proposal = refund_batch_propose(
+        return answer_proposal(
+            request,
+            lambda: refund_batch_propose(
                 batch_id=batch.pk,
                 by=request.user,  # type: ignore[arg-type]
                 reason=form.cleaned_data["reason"],
                 actor=operator(request),
                 now=timezone.now(),
-            )
-        except CounterfoilError as exc:
-            messages.error(request, f"Not proposed: {exc.message}")
-        else:
-            messages.success(request, f"It waits for a second person: {proposal.summary}")
-        return go_to(request, html.page_url(batch))
+            ),
+            html.page_url(batch),
+        )
 
     @action(
         description="Discard",

@@ -13,6 +13,7 @@ from reconciliation.models.matching import (
     ReconciliationRun,
     Resolution,
 )
+from reconciliation.models.payout import FileState, Payout, PayoutBank, PayoutFile, PayoutState, PayoutWay
 from reconciliation.models.quarantine import QuarantinedLine, QuarantineState
 from reconciliation.models.ruleset import RULE_SET_MOVES, Comparison, Rehearsal, RuleSet, RuleSetState
 from reconciliation.models.settlement import (
@@ -51,11 +52,17 @@ __all__ = [
     "FeeClaimLine",
     "FeeClaimRefund",
     "FileFormat",
+    "FileState",
     "LineType",
     "Match",
     "MatchGroup",
     "MatchRule",
     "PayTo",
+    "Payout",
+    "PayoutBank",
+    "PayoutFile",
+    "PayoutState",
+    "PayoutWay",
     "QuarantineState",
     "QuarantinedLine",
     "ReconciliationRun",

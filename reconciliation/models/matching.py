@@ -17,6 +17,7 @@ from common.fields import id_field
 from common.models import Proposal
 from payments.models import JournalEntry, Operation
 from reconciliation.models.bank import BankLine, Remittance
+from reconciliation.models.payout import Payout
 from reconciliation.models.ruleset import Comparison, RuleSet
 from reconciliation.models.statement import StatementLine
 
@@ -144,7 +145,7 @@ class Match(models.Model):
 
 
 class BankMatch(models.Model):
-    """A claim of the second comparison: a bank line or a remittance, in a group."""
+    """A claim of the second comparison: a bank line, a remittance or a payout, in a group."""
 
     id = models.BigAutoField(primary_key=True)
     group = models.ForeignKey(MatchGroup, on_delete=models.PROTECT, related_name="bank_matches")
@@ -154,19 +155,22 @@ class BankMatch(models.Model):
     remittance = models.OneToOneField(
         Remittance, on_delete=models.PROTECT, null=True, blank=True, related_name="bank_match"
     )
+    payout = models.OneToOneField(Payout, on_delete=models.PROTECT, null=True, blank=True, related_name="bank_match")
 
     class Meta:
         db_table = "reconciliation_bank_match"
         verbose_name_plural = "bank matches"
         constraints = [
             models.CheckConstraint(
-                condition=Q(bank_line__isnull=False, remittance=None) | Q(bank_line=None, remittance__isnull=False),
+                condition=Q(bank_line__isnull=False, remittance=None, payout=None)
+                | Q(bank_line=None, remittance__isnull=False, payout=None)
+                | Q(bank_line=None, remittance=None, payout__isnull=False),
                 name="reconciliation_bank_match_of_one_item",
             )
         ]
 
     def __str__(self) -> str:
-        return f"{self.group_id}: {self.bank_line_id or self.remittance_id}"
+        return f"{self.group_id}: {self.bank_line_id or self.remittance_id or self.payout_id}"
 
 
 class BreakKind(models.TextChoices):

@@ -6,7 +6,7 @@ from typing import Any
 
 from common.money import Money
 from merchants.api.rendering import instant
-from reconciliation.models import Settlement
+from reconciliation.models import Payout, PayoutFile, Settlement
 
 
 def settlement_payload(settlement: Settlement) -> dict[str, Any]:
@@ -30,4 +30,29 @@ def settlement_payload(settlement: Settlement) -> dict[str, Any]:
         "adjustments": text(settlement.adjustment_minor),
         "carriedOver": text(settlement.carried_over_minor),
         "amount": text(settlement.net_minor),
+    }
+
+
+def payout_payload(payout: Payout) -> dict[str, Any]:
+    """A payout as its merchant hears of it; `reference` is the end-to-end id that the bank shows."""
+    return {
+        "payoutId": payout.pk,
+        "settlementId": payout.settlement_id,
+        "status": payout.state,
+        "amount": str(payout.amount),
+        "currencyCode": payout.currency,
+        "destination": payout.destination,
+        "reference": payout.end_to_end_id,
+        "paidAt": instant(payout.paid_at) if payout.paid_at else None,
+        "failureReason": payout.reason or None,
+    }
+
+
+def payout_file_payload(file: PayoutFile) -> dict[str, Any]:
+    return {
+        "messageId": file.message_id,
+        "status": file.state,
+        "amount": str(file.total),
+        "currencyCode": file.currency,
+        "payouts": file.payout_count,
     }

@@ -8,6 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from common.models import AuditRecord
 from payments import states
 from payments.models import JournalEntry, Posting
+from reconciliation.models.payout import FILE_MOVES, PAYOUT_MOVES
 from reconciliation.models.settlement import SETTLEMENT_MOVES
 from tests.factories import NOW, ProviderAccountFactory, captured_transaction
 
@@ -48,6 +49,8 @@ NEVER_DELETED = [
     "proposal",
     "refund_batch",
     "refund_batch_item",
+    "payout",
+    "payout_file",
     "settlement",
     "reconciliation_rule_set",
     "quarantined_line",
@@ -110,6 +113,8 @@ def test_financial_rows_are_not_deleted(table):
         ("refund", "state", states.REFUND_MOVES),
         ("account", "status", states.ACCOUNT_MOVES),
         ("refund_batch", "state", states.REFUND_BATCH_MOVES),
+        ("payout", "state", PAYOUT_MOVES),
+        ("payout_file", "state", FILE_MOVES),
         ("refund_batch_item", "state", states.REFUND_ITEM_MOVES),
         ("settlement", "state", SETTLEMENT_MOVES),
     ],

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.contrib.auth.models import User
 
+from common.approvals import approve
 from common.changes import Actor
 from common.ids import new_id
 from common.models import AuditLink, AuditRecord, Fact, Proposal
@@ -39,6 +40,7 @@ from reconciliation.models import (
     FeeClaimRefund,
     Match,
     MatchGroup,
+    PayoutBank,
     QuarantinedLine,
     ReconciliationRun,
     Rehearsal,
@@ -52,6 +54,8 @@ from reconciliation.models import (
     StatementFileChunk,
     StatementLine,
 )
+from reconciliation.services.payout_files import payouts_send
+from reconciliation.services.payouts import payouts_propose
 from reconciliation.services.rule_sets import rule_set_live
 from reconciliation.services.settle import books, settle_book
 from tests.factories import (
@@ -325,6 +329,31 @@ def _settled(account: ProviderAccount) -> None:
             now=NOW + timedelta(days=days, hours=12),
         )
     assert Settlement.objects.count() == 2
+    _paid_out(account)
+
+
+def _paid_out(account: ProviderAccount) -> None:
+    """One of the settlements is with the bank."""
+    PayoutBank.objects.create(
+        id=new_id("pbk"),
+        live=False,
+        currency="MYR",
+        source="mybank",
+        account_key="514011112222",
+        name="Counterfoil",
+        created_at=NOW,
+    )
+    terms = SettlementTerms.objects.get(merchant=account.merchant)
+    terms.pk, terms.version, terms.pay_to = new_id("trm"), 2, "BANK"
+    terms.seal_bank({"name": "Kedai", "account": "account-never-to-be-seen", "bank": "Maybank"})
+    terms.save(force_insert=True)
+    makes, releases = (User.objects.create_superuser(name) for name in ("demo_makes", "demo_releases"))
+    settlement = Settlement.objects.filter(state="CREATED").order_by("day")[:1]
+    proposal = payouts_propose(
+        settlement_ids=[each.pk for each in settlement], by=makes, reason="Due", actor=Actor("system:test"), now=NOW
+    )
+    approve(proposal_id=proposal.pk, by=releases, reason="", actor=Actor("system:test"), now=NOW)
+    payouts_send(now=NOW)
 
 
 def _claimed(statement: Statement, found: Break) -> None:

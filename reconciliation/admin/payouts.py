@@ -1,0 +1,403 @@
+"""Payouts: choose settlements and propose, watch them leave and arrive, say what no bank line shows; the files for the bank."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
+
+from common.console import html
+from common.console.actions import ReasonForm, go_to
+from common.console.base import ConsoleAdmin
+from common.console.columns import column, day, mode, money, reference, related, state, when
+from common.console.filters import DayFilter
+from common.console.panels import CARDS, PROPOSED, SUBJECT_PAGES, Card
+from common.console.proposals import answer_proposal
+from common.console.site import operator
+from common.errors import CounterfoilError
+from common.models import Proposal
+from reconciliation.models import FileState, Payout, PayoutBank, PayoutFile, PayoutState, Settlement
+from reconciliation.selectors import payouts_late, settlements_to_pay
+from reconciliation.services.payout_files import payout_file_download, payout_file_handed_over
+from reconciliation.services.payouts import ACTS, MOST, payout_cancel, payout_confirm, payouts_propose
+
+_SHOWN = 50
+
+
+class ProposeForm(forms.Form):
+    """Which settlements to pay out, those that are due at the top, and why now."""
+
+    settlements = forms.MultipleChoiceField(widget=UnfoldAdminCheckboxSelectMultipleWidget)
+    reason = forms.CharField(max_length=255, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        open_ = settlements_to_pay()[:MOST]
+        self.fields["settlements"].choices = [(each.pk, _offer(each)) for each in open_]  # type: ignore[attr-defined]
+        today = timezone.localdate()
+        self.fields["settlements"].initial = [each.pk for each in open_ if each.pay_on <= today]
+        if not open_:
+            self.fields["settlements"].help_text = "Nothing is to be paid out."
+
+
+def _offer(settlement: Settlement) -> Any:
+    return format_html(
+        "{} {} {}, settled {}, pay on {}{}",
+        html.money(settlement.net_minor, settlement.currency),
+        settlement.merchant.code,
+        "live" if settlement.live else "test",
+        f"{settlement.day:%-d %b %Y}",
+        f"{settlement.pay_on:%-d %b %Y}",
+        "" if settlement.pay_on <= timezone.localdate() else " (not due yet)",
+    )
+
+
+@column("proof", "Shown by")
+def proof(payout: Payout) -> Any:
+    """What shows that it was paid."""
+    match = getattr(payout, "bank_match", None)
+    if match is not None:
+        line = match.group.bank_matches.exclude(bank_line=None).first()
+        return html.link(html.page_url(line.bank_line), f"bank line {line.bank_line.reference}") if line else html.EMPTY
+    if payout.confirmed_by is not None:
+        return html.link(html.page_url(payout.confirmed_by), "what two people said")
+    if payout.state == PayoutState.PAID:
+        return "our own books"
+    return html.EMPTY
+
+
+@admin.register(Payout)
+class PayoutAdmin(ConsoleAdmin):
+    actions_list = ("propose",)
+    actions_detail = ("confirm_paid", "confirm_returned", "cancel")
+    list_display = (
+        "id",
+        related("merchant", "Merchant"),
+        state("state"),
+        money("amount_minor", "Amount", sortable=True),
+        "destination",
+        reference("end_to_end_id", "Reference"),
+        when("created_at", "Proposed"),
+        when("paid_at", "Paid"),
+        mode(),
+    )
+    list_filter = (
+        ("state", ChoicesDropdownFilter),
+        ("way", ChoicesDropdownFilter),
+        ("merchant", RelatedDropdownFilter),
+        "currency",
+        "live",
+        ("created_at", DayFilter),
+    )
+    list_select_related = ("merchant",)
+    search_fields = ("=id", "=end_to_end_id", "=settlement__id", "=merchant__code", "=file__message_id")
+    search_help_text = "Payout, reference, settlement, merchant code or message id"
+    ordering = ("-id",)
+    details = (
+        (
+            None,
+            (
+                reference("id", "Payout"),
+                related("merchant", "Merchant"),
+                mode(),
+                state("state"),
+                money("amount_minor", "Amount"),
+                related("settlement", "Settlement"),
+            ),
+        ),
+        ("Where to", ("way", "destination", related("account", "Account"), when("usable_from", "New: usable from"))),
+        (
+            "Proof",
+            (
+                reference("end_to_end_id", "Reference at the bank"),
+                related("file", "Payment file"),
+                proof,
+                related("returned_line", "Came back by"),
+                "reason",
+            ),
+        ),
+        (
+            "Decided",
+            (
+                related("proposal", "Released by"),
+                related("confirmed_by", "Confirmed by"),
+                when("created_at", "Proposed"),
+                when("approved_at", "Released"),
+                when("sent_at", "Sent"),
+                when("paid_at", "Paid"),
+                when("ended_at", "Ended"),
+            ),
+        ),
+    )
+
+    def has_propose_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return bool(request.user.has_perm("reconciliation.propose_payout"))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        """Only what its state allows."""
+        payout = Payout.objects.filter(pk=unquote(str(object_id))).first()
+        names = {
+            PayoutState.PENDING_APPROVAL: ("cancel",),
+            PayoutState.APPROVED: ("cancel",),
+            PayoutState.SENT: ("confirm_paid", "confirm_returned"),
+        }.get(PayoutState(payout.state) if payout else PayoutState.CANCELLED, ())
+        return [found for found in super().get_actions_detail(request, object_id) if found.action_name.endswith(names)]
+
+    @action(description="Propose payouts", permissions=["propose"], url_path="propose", icon="how_to_reg", variant=ActionVariant.PRIMARY)  # fmt: skip
+    def propose(self, request: HttpRequest) -> HttpResponse:
+        form, refused = ProposeForm(request.POST or None), ""
+        if request.method == "POST" and form.is_valid():
+            try:
+                proposal = payouts_propose(
+                    settlement_ids=form.cleaned_data["settlements"],
+                    by=request.user,  # type: ignore[arg-type]
+                    reason=form.cleaned_data["reason"],
+                    actor=operator(request),
+                    now=timezone.now(),
+                )
+            except CounterfoilError as exc:
+                refused = exc.message
+            else:
+                messages.success(request, f"It waits for a second person: {proposal.summary}")
+                return redirect(html.page_url(proposal))
+        context = self.admin_site.each_context(request) | {
+            "title": "Propose payouts",
+            "lead": "A second person releases them. What goes to an account with us is paid at once, the rest with the next file to the bank.",
+            "form": form,
+            "refused": refused,
+            "submit": "Propose",
+            "back": reverse("admin:reconciliation_payout_changelist"),
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/common/form_page.html", context)
+
+    def _confirm(self, request: HttpRequest, form: ReasonForm, object_id: str, *, returned: bool) -> HttpResponse:
+        payout = get_object_or_404(Payout, pk=unquote(object_id))
+        return answer_proposal(
+            request,
+            lambda: payout_confirm(
+                payout_id=payout.pk,
+                returned=returned,
+                by=request.user,  # type: ignore[arg-type]
+                reason=form.cleaned_data["reason"],
+                actor=operator(request),
+                now=timezone.now(),
+            ),
+            html.page_url(payout),
+        )
+
+    @action(
+        description="It arrived",
+        permissions=["propose"],
+        url_path="arrived",
+        icon="task_alt",
+        dialog={
+            "title": "It arrived",
+            "description": "For a payout that the bank's statement does not show. Say what proves it; a second person has to agree.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Propose",
+        },
+    )
+    def confirm_paid(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        return self._confirm(request, form, object_id, returned=False)
+
+    @action(
+        description="It came back",
+        permissions=["propose"],
+        url_path="came-back",
+        icon="undo",
+        dialog={
+            "title": "It came back, or never left",
+            "description": "The merchant is owed it again, in the next settlement. Say what proves it; a second person has to agree.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Propose",
+        },
+    )
+    def confirm_returned(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        return self._confirm(request, form, object_id, returned=True)
+
+    @action(
+        description="Cancel",
+        permissions=["propose"],
+        url_path="cancel",
+        icon="block",
+        dialog={
+            "title": "Cancel the payout",
+            "description": "It has not left. Its settlement can be paid out anew.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Cancel the payout",
+        },
+    )
+    def cancel(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        payout = get_object_or_404(Payout, pk=unquote(object_id))
+        try:
+            payout_cancel(
+                payout_id=payout.pk, reason=form.cleaned_data["reason"], actor=operator(request), now=timezone.now()
+            )
+        except CounterfoilError as exc:
+            messages.error(request, f"Not cancelled: {exc.message}")
+        else:
+            messages.success(request, "The payout is cancelled.")
+        return go_to(request, html.page_url(payout))
+
+
+@column("payouts_table", "Payouts")
+def payouts_of(file: PayoutFile) -> Any:
+    rows = file.payouts.select_related("merchant").order_by("pk")[:_SHOWN]
+    return html.table(
+        ("Reference", "Merchant", "Amount", "State"),
+        (
+            (
+                html.link(html.page_url(payout), payout.end_to_end_id),
+                payout.merchant.code,
+                html.money(payout.amount_minor, payout.currency),
+                html.badge(payout.state),
+            )
+            for payout in rows
+        ),
+    )
+
+
+@column("sha256_hex", "SHA-256")
+def sha256(file: PayoutFile) -> str:
+    return bytes(file.sha256).hex()
+
+
+@admin.register(PayoutFile)
+class PayoutFileAdmin(ConsoleAdmin):
+    actions_detail = ("download", "handed_over")
+    list_display = (
+        "message_id",
+        related("bank", "From"),
+        state("state"),
+        "payout_count",
+        money("total_minor", "Total", sortable=True),
+        "sends",
+        when("created_at", "Made"),
+        when("due_at", "Next try"),
+        mode(),
+    )
+    list_filter = (("state", ChoicesDropdownFilter), "currency", "live", ("created_at", DayFilter))
+    list_select_related = ("bank",)
+    search_fields = ("=id", "=message_id", "=payouts__end_to_end_id")
+    search_help_text = "File, message id or a payout's reference"
+    ordering = ("-id",)
+    details = (
+        (
+            None,
+            (reference("message_id", "Message id"), related("bank", "From"), mode(), state("state"), "answer", "sends"),
+        ),
+        ("What", ("payout_count", money("total_minor", "Total"), day("pay_on", "To be paid on"), sha256)),
+        ("When", (when("created_at", "Made"), when("updated_at", "Changed"), when("due_at", "Next try"))),
+        (None, (payouts_of,)),
+    )
+
+    def has_download_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return bool(request.user.has_perm("reconciliation.download_payoutfile"))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        file = PayoutFile.objects.filter(pk=unquote(str(object_id))).select_related("bank").first()
+        by_hand = file is not None and file.state == FileState.PREPARED and not file.bank.url
+        return [
+            found
+            for found in super().get_actions_detail(request, object_id)
+            if by_hand or found.action_name.endswith("download")
+        ]
+
+    @action(description="Download", permissions=["download"], url_path="download", icon="download")
+    def download(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        file = get_object_or_404(PayoutFile, pk=unquote(object_id))
+        name, content = payout_file_download(file_id=file.pk, actor=operator(request), now=timezone.now())
+        return HttpResponse(
+            content,
+            content_type="application/xml",
+            headers={"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"},
+        )
+
+    @action(
+        description="Handed over",
+        permissions=["download"],
+        url_path="handed-over",
+        icon="outbox",
+        dialog={
+            "title": "The bank has the file",
+            "description": "For a bank that files are carried to by hand. Its payouts count as paid when the bank's statement shows them.",
+            "form_class": ReasonForm,
+            "form_submit_text": "The bank has it",
+        },
+    )
+    def handed_over(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        file = get_object_or_404(PayoutFile, pk=unquote(object_id))
+        try:
+            payout_file_handed_over(
+                file_id=file.pk, reason=form.cleaned_data["reason"], actor=operator(request), now=timezone.now()
+            )
+        except CounterfoilError as exc:
+            messages.error(request, f"Not recorded: {exc.message}")
+        else:
+            messages.success(request, "The bank has the file.")
+        return go_to(request, html.page_url(file))
+
+
+@admin.register(PayoutBank)
+class PayoutBankAdmin(ConsoleAdmin):
+    list_display = ("source", "account_key", "currency", mode(), "name", "bic", "url")
+    search_fields = ("=account_key", "=source")
+    search_help_text = "Account number or source"
+    ordering = ("live", "currency")
+    details = (
+        (None, ("source", "account_key", "currency", mode())),
+        ("Holder", ("name", "bic")),
+        ("Files", ("url", when("created_at", "Added"))),
+    )
+
+
+def _proposed(proposal: Proposal) -> Any:
+    """Every payout of the proposal as it is stored now, with where it goes."""
+    ids = proposal.parameters.get("payouts", [proposal.subject_id])
+    rows = Payout.objects.filter(pk__in=ids).select_related("merchant", "settlement").order_by("pk")[:_SHOWN]
+    shown = html.table(
+        ("Payout", "Merchant", "Amount", "Where to", "Settlement"),
+        (
+            (
+                html.link(html.page_url(payout), payout.end_to_end_id),
+                payout.merchant.code,
+                html.money(payout.amount_minor, payout.currency),
+                payout.destination + (" (new)" if payout.usable_from else ""),
+                html.link(html.page_url(payout.settlement), f"{payout.settlement.day:%-d %b %Y}"),
+            )
+            for payout in rows
+        ),
+    )
+    return shown if len(ids) <= _SHOWN else format_html("{}and {} more", shown, len(ids) - _SHOWN)
+
+
+PROPOSED.update(dict.fromkeys((each.kind for each in ACTS), _proposed))
+SUBJECT_PAGES["payout"] = lambda subject_id: reverse("admin:reconciliation_payout_change", args=[subject_id])
+
+
+def late_payouts() -> Card:
+    """Payouts that the bank has had for longer than it needs, and has not shown."""
+    late = payouts_late(now=timezone.now()).count()
+    return Card(
+        title="Payouts not shown by the bank",
+        value=str(late),
+        note="Sent three days ago or longer." if late else "Every payout is shown, or young.",
+        url=reverse("admin:reconciliation_payout_changelist") + "?state__exact=SENT",
+        tone="warning" if late else "success",
+    )
+
+
+CARDS.append((65, "reconciliation.view_payout", late_payouts))

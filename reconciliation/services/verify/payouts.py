@@ -1,0 +1,116 @@
+"""Payouts are what was settled, were released by two people, and are paid only where somebody has shown it (common/books.py)."""
+
+from __future__ import annotations
+
+from common.books import Asked, Found, check, query
+
+
+@check
+def payouts_are_what_was_settled(asked: Asked) -> Found:
+    """A payout is its settlement's net, to the same merchant, and the settlement stands where its payout does."""
+    return query(
+        examined="payout",
+        violations="""
+            SELECT concat('payout ', p.id, ' of ', p.amount_minor, ' is ', p.state, ', its settlement ', s.id, ' of net ', s.net_minor,
+                          ' is ', s.state)
+            FROM payout p JOIN settlement s ON s.id = p.settlement_id
+            WHERE (p.merchant_id, p.live, p.currency, p.amount_minor) <> (s.merchant_id, s.live, s.currency, s.net_minor)
+                OR p.state <> 'CANCELLED' AND s.state <> CASE p.state WHEN 'PENDING_APPROVAL' THEN 'CREATED'
+                    WHEN 'PAID' THEN 'PAID' WHEN 'RETURNED' THEN 'RETURNED' ELSE 'PAYOUT_PENDING' END
+            UNION ALL
+            SELECT concat('settlement ', s.id, ' is ', s.state, ' and has no payout')
+            FROM settlement s WHERE s.state IN ('PAYOUT_PENDING', 'PAID', 'RETURNED')
+                AND NOT EXISTS (SELECT FROM payout p WHERE p.settlement_id = s.id AND p.state <> 'CANCELLED')""",
+    )
+
+
+@check
+def payouts_were_released_by_two(asked: Asked) -> Found:
+    """Every payout that left was proposed by one person and released by another, to where it was proposed to go."""
+    return query(
+        examined="payout WHERE state NOT IN ('PENDING_APPROVAL', 'CANCELLED')",
+        violations="""
+            SELECT concat('payout ', p.id, ' is ', p.state, ' by proposal ', coalesce(r.id, 'none'), ', which is ',
+                          coalesce(r.state, 'not there'))
+            FROM payout p LEFT JOIN proposal r ON r.id = p.proposal_id
+            WHERE p.state NOT IN ('PENDING_APPROVAL', 'CANCELLED')
+                AND NOT coalesce(r.state = 'EXECUTED' AND r.kind IN ('payout.release', 'payout.release_large')
+                                 AND r.decided_by_id <> r.proposed_by_id AND r.parameters -> 'payouts' ? p.id, false)""",
+    )
+
+
+@check
+def payouts_are_proven(asked: Asked) -> Found:
+    """A payout through the bank is paid or returned only by a bank line of its id and amount, or by what two people agreed."""
+    return query(
+        examined="payout WHERE way = 'BANK_FILE' AND state IN ('PAID', 'RETURNED')",
+        violations="""
+            SELECT concat('payout ', p.id, ' of ', p.amount_minor, ' is ', p.state, ', the bank shows ',
+                          coalesce(l.amount_minor::text, 'nothing'), ' out and ', coalesce(b.amount_minor::text, 'nothing'), ' back')
+            FROM payout p
+            LEFT JOIN reconciliation_bank_match m ON m.payout_id = p.id
+            LEFT JOIN reconciliation_bank_match g ON g.group_id = m.group_id AND g.bank_line_id IS NOT NULL
+            LEFT JOIN bank_line l ON l.id = g.bank_line_id
+            LEFT JOIN bank_line b ON b.id = p.returned_line_id
+            LEFT JOIN proposal c ON c.id = p.confirmed_by_id AND c.state = 'EXECUTED' AND c.subject_id = p.id
+            WHERE p.way = 'BANK_FILE' AND (
+                m.id IS NOT NULL AND (l.end_to_end_id, l.currency, l.amount_minor)
+                    IS DISTINCT FROM (p.end_to_end_id, p.currency, -p.amount_minor)
+                OR b.id IS NOT NULL AND (b.end_to_end_id, b.currency, b.amount_minor)
+                    IS DISTINCT FROM (p.end_to_end_id, p.currency, p.amount_minor)
+                OR p.state = 'PAID' AND m.id IS NULL AND c.id IS NULL
+                OR p.state = 'RETURNED' AND b.id IS NULL AND c.id IS NULL
+                OR p.state NOT IN ('PAID', 'RETURNED') AND m.id IS NOT NULL)""",
+    )
+
+
+@check
+def payouts_are_booked(asked: Asked) -> Found:
+    """What payouts took from what is on its way, and gave back to it, is what the ledger has booked for them."""
+    return query(
+        examined="payout WHERE state IN ('PAID', 'RETURNED')",
+        violations="""
+            SELECT concat('payout ', p.id, ' of ', p.amount_minor, ' is ', p.state, ', booked is ', coalesce(b.minor::text, 'nothing'),
+                          ' from what is on its way and ', coalesce(b.owed, 0), ' owed again')
+            FROM payout p LEFT JOIN LATERAL (
+                SELECT sum(o.amount_minor) FILTER (WHERE a.kind = 'payout_in_transit') AS minor,
+                       -sum(o.amount_minor) FILTER (WHERE a.kind = 'merchant_payable') AS owed
+                FROM fact f JOIN journal_entry e ON e.fact_id = f.id JOIN posting o ON o.entry_id = e.id
+                JOIN ledger_account a ON a.code = o.account_id WHERE f.subject_id = p.id
+            ) b ON true
+            WHERE (coalesce(b.minor, 0), coalesce(b.owed, 0)) <> (
+                CASE WHEN p.state IN ('PAID', 'RETURNED') THEN p.amount_minor ELSE 0 END,
+                CASE WHEN p.state = 'RETURNED' THEN p.amount_minor ELSE 0 END)""",
+    )
+
+
+@check
+def payout_files_add_up(asked: Asked) -> Found:
+    """A file that the bank may have has the payouts and the sum that it says."""
+    return query(
+        examined="payout_file",
+        violations="""
+            SELECT concat('payment file ', f.message_id, ' says ', f.payout_count, ' payouts of ', f.total_minor, ', it has ', p.count, ' of ',
+                          p.minor)
+            FROM payout_file f CROSS JOIN LATERAL (
+                SELECT count(*) AS count, coalesce(sum(amount_minor), 0) AS minor FROM payout
+                WHERE file_id = f.id AND (live, currency) = (f.live, f.currency)
+            ) p
+            WHERE f.state <> 'REFUSED' AND (f.payout_count, f.total_minor) <> (p.count, p.minor)""",
+    )
+
+
+@check
+def every_payout_version_has_its_fact(asked: Asked) -> Found:
+    """The facts and the audit records of a payout are numbered 1 to its version."""
+    return query(
+        examined="payout",
+        violations="""
+            SELECT concat('payout ', p.id, ' is at version ', p.version, ' and has ', f.count, ' facts, ', r.count, ' audit records')
+            FROM payout p
+            CROSS JOIN LATERAL (SELECT count(*), max(sequence) FROM fact WHERE subject_id = p.id) f
+            CROSS JOIN LATERAL (
+                SELECT count(*), max(version) FROM audit_record WHERE subject_id = p.id AND version IS NOT NULL
+            ) r
+            WHERE (f.count, f.max, r.count, r.max) IS DISTINCT FROM (p.version, p.version, p.version, p.version)""",
+    )

@@ -1,0 +1,98 @@
+"""Payouts are what was settled and what was shown; a planted lie is named."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+
+from common.books import verify
+from reconciliation.services.payout_files import payouts_send
+from reconciliation.services.payouts import payout_confirm
+from tests.payments.verify.books import PAYOUTS, SOON, proven_elsewhere, wrong
+from tests.payments.verify.test_verify_books import rules_lifted
+from tests.reconciliation.paying import (
+    ACTOR,
+    LATER,
+    bank_lines,
+    maker,
+    our_bank,
+    proposed,
+    proven,
+    released,
+    to_account,
+    to_bank,
+    yes,
+)
+
+pytestmark = pytest.mark.django_db
+TABLES = ("payout", "payout_file", "settlement", "proposal", "bank_line", "posting", "journal_entry", "fact")
+
+
+@pytest.fixture
+def day() -> None:
+    """Every way a payout can stand: waiting, by book, with the bank, proven, said to be paid, come back."""
+    our_bank()
+    proposed(to_bank())
+    own, _ = to_account()
+    sent, shown, said, back = released(to_bank(), to_bank(), to_bank(), to_bank())
+    released(own)
+    payouts_send(now=LATER)
+    amount = shown.amount_minor
+    bank_lines((shown.end_to_end_id, -amount), (back.end_to_end_id, -amount), (back.end_to_end_id, amount))
+    proven()
+    yes(payout_confirm(payout_id=said.pk, returned=False, by=maker(), reason="x", actor=ACTOR, now=LATER))
+    released(to_bank())
+    del sent
+
+
+def test_a_day_of_payouts_is_right(day: None) -> None:
+    assert wrong() == {}
+
+    examined = {check.name: found.examined for check, found in verify(SOON) if proven_elsewhere(check, PAYOUTS)}
+    assert examined.keys() == VIOLATIONS.keys()
+    assert all(examined.values()), examined
+
+
+ONE = "(SELECT min(id) FROM payout WHERE state = '{}' AND way = 'BANK_FILE')"
+PROVEN = (
+    "(SELECT payout_id FROM reconciliation_bank_match m JOIN payout p ON p.id = m.payout_id WHERE p.state = 'PAID')"
+)
+
+# Name of the check -> how to break its rule, and which others must see the same thing.
+VIOLATIONS: dict[str, tuple[str, set[str]]] = {
+    "payouts_are_what_was_settled": (
+        f"UPDATE payout SET state = 'APPROVED', approved_at = now() WHERE id = {ONE.format('PENDING_APPROVAL')}",
+        {"payouts_were_released_by_two"},
+    ),
+    "payouts_were_released_by_two": (
+        f"""UPDATE proposal SET parameters = jsonb_set(parameters, '{{payouts}}', '[]')
+            WHERE id = (SELECT proposal_id FROM payout WHERE id = {ONE.format("SENT")})""",
+        set(),
+    ),
+    "payouts_are_proven": (
+        f"UPDATE bank_line SET amount_minor = amount_minor - 1 WHERE end_to_end_id = (SELECT end_to_end_id FROM payout WHERE id = {PROVEN})",
+        set(),
+    ),
+    "payouts_are_booked": (
+        "UPDATE fact SET subject_id = 'pyt_other' WHERE name = 'payout.returned'",
+        {"every_payout_version_has_its_fact"},
+    ),
+    "payout_files_add_up": (
+        "UPDATE payout_file SET total_minor = total_minor + 1",
+        set(),
+    ),
+    "every_payout_version_has_its_fact": (
+        f"UPDATE payout SET version = version + 1 WHERE id = {ONE.format('SENT')}",
+        set(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", VIOLATIONS)
+def test_a_planted_lie_is_named(day: None, name: str) -> None:
+    statement, also = VIOLATIONS[name]
+    with rules_lifted(*TABLES), connection.cursor() as cursor:
+        cursor.execute(statement)
+        assert cursor.rowcount > 0
+
+    assert set(wrong()) == {name, *also}
