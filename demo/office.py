@@ -13,7 +13,7 @@ from common.errors import CounterfoilError
 from demo.cast import OPERATORS
 from reconciliation.models import Break, BreakKind
 from reconciliation.services.breaks import breaks_assign, breaks_comment, breaks_set_due
-from reconciliation.services.resolutions import WRITE_OFF, propose_resolution
+from reconciliation.services.resolutions import MATCH, propose_resolution
 
 
 def leave_work(day: date) -> str:
@@ -28,9 +28,14 @@ def leave_work(day: date) -> str:
     breaks_set_due(break_ids=[first.pk], due_on=day + timedelta(days=2), reason="Their answer takes two days", **by)
     breaks_comment(break_ids=[first.pk], text="Asked their service desk which amount the payer confirmed.", **by)
     for found in open_breaks[1:]:
-        if found.kind in (BreakKind.AMOUNT_MISMATCH, BreakKind.MISSING_AT_PROVIDER, BreakKind.MISSING_IN_BOOKS):
+        if found.kind == BreakKind.AMOUNT_MISMATCH:
             try:
-                proposal = propose_resolution(kind=WRITE_OFF, break_id=found.pk, reason="Confirmed by telephone", **by)
+                proposal = propose_resolution(
+                    kind=MATCH,
+                    break_id=found.pk,
+                    reason="The payer confirmed what moved; the open question decides about the money",
+                    **by,
+                )
             except CounterfoilError:
                 continue
             return f"{clerk.username} works on the breaks; one waits for a second person: {proposal.summary}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from common.console import html
 from common.console.panels import PROPOSED, SUBJECT_PAGES
@@ -78,7 +78,7 @@ def _closing(proposal: Proposal) -> Any:
         ("Lines in quarantine", figures["quarantined"]),
         ("Lines", figures["lines"]),
     ]
-    return html.table(("Signed", ""), rows)
+    return format_html('<dl class="cf-facts">{}</dl>', format_html_join("", "<div><dt>{}</dt><dd>{}</dd></div>", rows))
 
 
 def _reopening(proposal: Proposal) -> Any:

@@ -61,11 +61,16 @@ class DayCell:
         """How urgent: green is done, orange is work, red is late or in the way."""
         if self.closed:
             return "success"
-        if not self.over or (not self.expected and not self.files):
+        if not self.over or not (self.expected or self.lines) or (self.waits and not self.late):
             return "neutral"
-        if self.refused or self.files < self.expected:
+        if self.refused or self.waits:
             return "danger"
-        return "warning" if self.breaks or not self.compared or self.closing else "neutral"
+        return "warning" if self.breaks or self.quarantined or not self.compared or self.closing else "neutral"
+
+    @property
+    def waits(self) -> bool:
+        """Whether a statement is still to come."""
+        return self.files < self.expected
 
 
 def board(*, days: Sequence[date], now: datetime) -> dict[tuple[str, bool], list[DayCell]]:

@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
 
-from django.db.models import F
+from django.db.models import F, Min
 
-from reconciliation.models import BankAccount, Side, Source, Statement, StatementState
+from reconciliation.models import BankAccount, Remittance, Side, Source, Statement, StatementState
 from reconciliation.services.fetch import accounts_of
 from reconciliation.sources import day_ends_at
 
@@ -31,10 +31,11 @@ def modes_of(source: Source) -> list[bool]:
 
 
 def expected_keys(source: Source, live: bool, days: Iterable[date]) -> dict[date, set[str]]:
-    """Per day the accounts that were there before it was over."""
+    """Per day the accounts that were there before it was over; a bank's from its first statement or the first money that is due."""
     if source.side == Side.BANK:
         keys = set(BankAccount.objects.filter(source=source, live=live).values_list("account_key", flat=True))
-        return {day: set(keys) for day in days}
+        first = _first_day(source, live)
+        return {day: keys if first is not None and day >= first else set() for day in days}
     accounts = [account for account in accounts_of(source.code) if account.live == live]
     return {
         day: {account.account_key for account in accounts if account.created_at < day_ends_at(source, day)}
@@ -56,3 +57,10 @@ def missing_keys(source: Source, live: bool, days: Iterable[date]) -> dict[date,
         if received_at >= day_ends_at(source, day):
             there[day].add(account or ALL)
     return {day: [] if ALL in there[day] else sorted(keys - there[day]) for day, keys in wanted.items()}
+
+
+def _first_day(bank: Source, live: bool) -> date | None:
+    spoken = Statement.objects.filter(provider=bank.code, live=live, state=StatementState.IMPORTED)
+    owed = Remittance.objects.filter(live=live)
+    firsts = [spoken.aggregate(first=Min("day"))["first"], owed.aggregate(first=Min("due_on"))["first"]]
+    return min((first for first in firsts if first is not None), default=None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from datetime import timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +15,17 @@ from openpyxl import load_workbook
 
 from common.models import AuditRecord, Proposal
 from merchants.models import ProviderAccount
-from reconciliation.models import Break, BreakComment, BreakFilter, DayClose, MatchGroup
+from reconciliation.models import (
+    BankAccount,
+    Break,
+    BreakComment,
+    BreakFilter,
+    DayClose,
+    MatchGroup,
+    Remittance,
+    Source,
+)
+from reconciliation.services.board import board
 from tests.factories import NOW, ProviderAccountFactory, captured_transaction, sale_of
 from tests.reconciliation.given import DAY, Listed, imported, listed, reconciled
 from tests.reconciliation.people import person
@@ -320,3 +330,22 @@ def test_the_board_and_the_money_take_few_queries(account: ProviderAccount, djan
     assert page.status_code == 200
     assert "adds up" in money
     assert "off by" not in money
+
+
+def test_the_board_tells_late_from_due_and_from_nothing_expected(account: ProviderAccount) -> None:
+    bank = Source.objects.create(code="mybank", name="My bank", side="BANK", format="camt053")
+    BankAccount.objects.create(source=bank, account_key="MY01", live=False, currency="MYR")
+    due = Remittance.objects.get().due_on  # of the statement of DAY
+
+    def cell(day: date, now: datetime) -> Any:
+        return board(days=[due, DAY, DAY - timedelta(days=1)], now=now)["mybank", False][
+            [due, DAY, DAY - timedelta(days=1)].index(day)
+        ]
+
+    after = datetime.combine(
+        due + timedelta(days=1), time(3), UTC
+    )  # the bank's day is over, 06:00 of Kuala Lumpur has passed
+    night = datetime.combine(due, time(17), UTC)
+    assert (cell(DAY, after).expected, cell(DAY, after).tone) == (0, "neutral")
+    assert (cell(due, night).waits, cell(due, night).late, cell(due, night).tone) == (True, False, "neutral")
+    assert (cell(due, after).waits, cell(due, after).late, cell(due, after).tone) == (True, True, "danger")
