@@ -129,6 +129,7 @@ UNFOLD: dict[str, Any] = {
                 "separator": True,
                 "items": [
                     _item("Settlements", "request_quote", "reconciliation.settlement"),
+                    _item("Where is the money", "route", "reconciliation.paymentmoney"),
                     _item("Payouts", "send_money", "reconciliation.payout"),
                     _item("Payment files", "outbox", "reconciliation.payoutfile"),
                     _item("Our accounts for payouts", "account_balance", "reconciliation.payoutbank"),

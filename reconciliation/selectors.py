@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 
 from common.errors import NotFound
 from common.models import ProposalState
@@ -29,6 +29,7 @@ from reconciliation.models import (
 from reconciliation.models.day import LAST
 
 PAYOUT_DAYS = timedelta(days=3)  # a bank needs no longer to show a payout
+NOT_SHOWN = (PayoutState.PENDING_APPROVAL, PayoutState.CANCELLED)  # to merchants
 State = Literal["MATCHED", "BREAK", "PENDING"]
 
 
@@ -110,8 +111,9 @@ def closed_days(*, provider: str, live: bool) -> QuerySet[DayClose]:
 
 
 def settlement_rows(caller: Caller) -> QuerySet[Settlement]:
-    """The caller's settlements."""
-    return Settlement.objects.filter(merchant_id=caller.merchant_id, live=caller.live)
+    """The caller's settlements, each with `shown_payouts`: the one that counts, if there is one."""
+    payouts = Prefetch("payouts", Payout.objects.exclude(state__in=NOT_SHOWN), to_attr="shown_payouts")
+    return Settlement.objects.filter(merchant_id=caller.merchant_id, live=caller.live).prefetch_related(payouts)
 
 
 def settlement_row(caller: Caller, settlement_id: str) -> Settlement:

@@ -14,6 +14,7 @@ from reconciliation.admin import (
     settlements,
     sources,
     statements,
+    whereabouts,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "settlements",
     "sources",
     "statements",
+    "whereabouts",
 ]

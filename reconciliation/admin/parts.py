@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from django.urls import reverse
+from typing import Any
 
-from common.console.panels import CARDS, Card
+from django.urls import reverse
+from django.utils import timezone
+
+from common.console.panels import CARDS, TRANSACTION_PAGE, Card, Part
+from payments.models import Transaction
 from reconciliation.models import Break, ReconciliationRun
+from reconciliation.whereabouts import Link, Step, ways_of
+
+STEPS = {
+    Step.CAPTURED: "Paid by the payer",
+    Step.ON_STATEMENT: "On the provider's statement",
+    Step.AT_BANK: "On our bank account",
+    Step.SETTLED: "Settled",
+    Step.PAID_OUT: "Paid out to the merchant",
+}
 
 
 def last_reconciliation() -> Card:
@@ -23,4 +36,23 @@ def last_reconciliation() -> Card:
     )
 
 
+def whereabouts(transaction: Transaction) -> dict[str, Any]:
+    """The payment's way to the merchant; nothing before it is captured."""
+    way = ways_of([transaction.pk], today=timezone.localdate()).get(transaction.pk)
+    return {"way": way, "rows": [(STEPS[link.step], link, link_url(link)) for link in way.links] if way else []}
+
+
+def link_url(link: Link) -> str:
+    """The console page of the row that proves a link; "" where none does."""
+    return reverse(f"admin:reconciliation_{link.what}_change", args=[link.id]) if link.id else ""
+
+
+TRANSACTION_PAGE.append(
+    Part(
+        permission="reconciliation.view_settlement",
+        order=5,
+        template="admin/reconciliation/whereabouts.html",
+        load=whereabouts,
+    )
+)
 CARDS.append((60, "reconciliation.view_break", last_reconciliation))

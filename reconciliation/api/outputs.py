@@ -7,6 +7,7 @@ from typing import Any
 from merchants.api.rendering import amount, instant
 from reconciliation.documents.content import line_of
 from reconciliation.models import Settlement
+from reconciliation.whereabouts import Way
 
 
 def settlement_json(settlement: Settlement) -> dict[str, Any]:
@@ -36,8 +37,41 @@ def settlement_json(settlement: Settlement) -> dict[str, Any]:
         "adjustments": amount(settlement.adjustment_minor, currency),
         "carriedOver": amount(settlement.carried_over_minor, currency),
         "amount": amount(settlement.net_minor, currency),
+        "payout": _payout_json(settlement),
         "createdAt": instant(settlement.created_at),
         "updatedAt": instant(settlement.updated_at),
+    }
+
+
+def _payout_json(settlement: Any) -> dict[str, Any] | None:
+    """The payout of a row of `settlement_rows`."""
+    for payout in settlement.shown_payouts:
+        return {
+            "id": payout.pk,
+            "status": payout.state,
+            "paidAt": instant(payout.paid_at),
+            "reference": payout.end_to_end_id,
+        }
+    return None
+
+
+def way_json(way: Way) -> dict[str, Any]:
+    """Where a payment's money is. Of our bank's and the provider's rows a merchant sees that they are there, and when."""
+    return {
+        "transactionId": way.transaction_id,
+        "stage": way.stage,
+        "daysLate": way.late_days,
+        "steps": [
+            {
+                "step": link.step,
+                "doneOn": link.done_on.isoformat() if link.done_on else None,
+                "expectedBy": link.expected_by.isoformat() if link.expected_by else None,
+                "daysLate": link.late_days,
+                "id": link.id if link.what in ("settlement", "payout") else None,
+                "reference": link.text if link.what == "payout" else None,
+            }
+            for link in way.links
+        ],
     }
 
 

@@ -8,7 +8,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
-from reconciliation.models import SettlementState
+from reconciliation.models import PayoutState, SettlementState
+from reconciliation.selectors import NOT_SHOWN
+from reconciliation.whereabouts import Step
 
 
 @extend_schema_field({"type": "number", "description": "Exact, with all digits of the currency.", "example": 100.5})
@@ -21,6 +23,31 @@ class FeeParts(serializers.Serializer[Any]):
     fixed = AmountOut()
     limits = AmountOut(help_text="What a minimum added, or (below zero) a maximum took away.")
     other = AmountOut()
+
+
+class PayoutOut(serializers.Serializer[Any]):
+    id = serializers.CharField()
+    status = serializers.ChoiceField([choice for choice in PayoutState.choices if choice[0] not in NOT_SHOWN])
+    paidAt = serializers.DateTimeField(allow_null=True)
+    reference = serializers.CharField(help_text="The end-to-end id that your bank's statement shows.")
+
+
+class MoneyStep(serializers.Serializer[Any]):
+    step = serializers.ChoiceField([step.value for step in Step])
+    doneOn = serializers.DateField(allow_null=True, help_text="When it was proven; null while it is not.")
+    expectedBy = serializers.DateField(allow_null=True, help_text="When it should be; null once it is proven.")
+    daysLate = serializers.IntegerField()
+    id = serializers.CharField(allow_null=True, help_text="Of the settlement or the payout.")
+    reference = serializers.CharField(allow_null=True, help_text="Of the payout, as your bank shows it.")
+
+
+class MoneyOut(serializers.Serializer[Any]):
+    transactionId = serializers.CharField()
+    stage = serializers.ChoiceField(
+        [step.value for step in Step], allow_null=True, help_text="The first step that is missing; null when none is."
+    )
+    daysLate = serializers.IntegerField()
+    steps = MoneyStep(many=True)
 
 
 class SettlementOut(serializers.Serializer[Any]):
@@ -45,6 +72,7 @@ class SettlementOut(serializers.Serializer[Any]):
     amount = AmountOut(
         help_text="gross - refunds - disputes - fees - reserveHeld + reserveReleased + adjustments + carriedOver"
     )
+    payout = PayoutOut(allow_null=True, help_text="How it is paid, once that is decided.")
     createdAt = serializers.DateTimeField()
     updatedAt = serializers.DateTimeField()
 
@@ -89,6 +117,12 @@ SETTLEMENT = {
     "adjustments": 0.00,
     "carriedOver": -10.00,
     "amount": 1100.77,
+    "payout": {
+        "id": "pyt_01k0y8c2m4q6s8v0x2z4b6d8f0",
+        "status": "PAID",
+        "paidAt": "2026-03-03T03:10:00.000Z",
+        "reference": "PYT202603032M4Q6S8V0X2Z",
+    },
     "createdAt": "2026-03-02T16:40:00.000Z",
     "updatedAt": "2026-03-02T16:40:00.000Z",
 }
@@ -117,4 +151,33 @@ LINES = OpenApiExample(
     response_only=True,
     status_codes=["200"],
     media_type="application/json",
+)
+MONEY = OpenApiExample(
+    "Waiting for the payout",
+    value={
+        "transactionId": "txn_01k0y8c2m4q6s8v0x2z4b6d8f0",
+        "stage": "PAID_OUT",
+        "daysLate": 0,
+        "steps": [
+            {"step": step, "doneOn": day, "expectedBy": None, "daysLate": 0, "id": id_, "reference": None}
+            for step, day, id_ in (
+                ("CAPTURED", "2026-03-02", None),
+                ("ON_STATEMENT", "2026-03-02", None),
+                ("AT_BANK", "2026-03-03", None),
+                ("SETTLED", "2026-03-02", "stl_01k0y8c2m4q6s8v0x2z4b6d8f0"),
+            )
+        ]
+        + [
+            {
+                "step": "PAID_OUT",
+                "doneOn": None,
+                "expectedBy": "2026-03-03",
+                "daysLate": 0,
+                "id": "pyt_01k0y8c2m4q6s8v0x2z4b6d8f0",
+                "reference": "PYT202603032M4Q6S8V0X2Z",
+            }
+        ],
+    },
+    response_only=True,
+    status_codes=["200"],
 )

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.renderers import BaseRenderer
 
-from common.errors import InvalidRequest
+from common.errors import InvalidRequest, InvalidState
 from merchants.api.base import MerchantRequest, MerchantView, answer
 from merchants.api.pagination import read_page
 from merchants.api.rendering import CSV, CsvRenderer, OrjsonRenderer
 from merchants.api.schema import PAGING, page_of
 from merchants.scopes import Scope
+from payments.selectors import transaction_row
 from reconciliation.api import schemas
 from reconciliation.api.filters import filtered
-from reconciliation.api.outputs import line_json, settlement_json
+from reconciliation.api.outputs import line_json, settlement_json, way_json
 from reconciliation.documents.answers import FORMATS, PDF, XLSX, statement_answer
 from reconciliation.selectors import settlement_lines, settlement_row, settlement_rows
+from reconciliation.whereabouts import ways_of
 
 
 class Settlements(MerchantView):
@@ -95,3 +100,17 @@ class SettlementStatement(MerchantView):
         """The settlement as a document: PDF, XLSX or CSV."""
         settlement = settlement_row(request.caller, settlement_id)
         return statement_answer(settlement, str(request.accepted_renderer.format))
+
+
+class TransactionMoney(MerchantView):
+    required_scopes = {"GET": Scope.SETTLEMENT_READ}
+
+    @extend_schema(operation_id="getTransactionMoney", responses={200: schemas.MoneyOut}, examples=[schemas.MONEY])
+    def get(self, request: MerchantRequest, transaction_id: str) -> HttpResponse:
+        """Where the money of a payment is: each step from the payer to you, proven or expected by a day. 409 before it is captured, and for transfers."""
+        row = transaction_row(request.caller, transaction_id, "id", "status", "merchant__time_zone")
+        today = timezone.localtime(timezone.now(), ZoneInfo(row.merchant__time_zone)).date()
+        way = ways_of([row.id], today=today).get(row.id)
+        if way is None:
+            raise InvalidState("No provider has taken money for this transaction.", status=row.status)
+        return answer(way_json(way))

@@ -33,6 +33,7 @@ from reconciliation.models.statement import (
     StatementState,
 )
 from reconciliation.models.terms import PayTo, SettlementTerms
+from reconciliation.models.whereabouts import PaymentMoney
 
 __all__ = [
     "RULE_SET_MOVES",
@@ -58,6 +59,7 @@ __all__ = [
     "MatchGroup",
     "MatchRule",
     "PayTo",
+    "PaymentMoney",
     "Payout",
     "PayoutBank",
     "PayoutFile",

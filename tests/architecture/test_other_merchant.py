@@ -112,6 +112,7 @@ ROUTES = {
     "accounts/<str:account_id>/entries": Route({"GET": Scope.ACCOUNT_READ}, an_account),
     "payment-types": Route({"GET": READ}),
     "banks": Route({"GET": READ}, query="?paymentTypeId=fpx"),
+    "transactions/<str:transaction_id>/money": Route(SETTLED, a_transaction),
     "settlements": Route(SETTLED),
     "settlements/<str:settlement_id>": Route(SETTLED, a_settlement),
     "settlements/<str:settlement_id>/lines": Route(SETTLED, a_settlement),

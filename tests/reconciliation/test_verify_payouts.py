@@ -81,6 +81,10 @@ VIOLATIONS: dict[str, tuple[str, set[str]]] = {
         "UPDATE payout_file SET total_minor = total_minor + 1",
         set(),
     ),
+    "stages_add_up_to_the_ledger": (
+        f"UPDATE settlement SET state = 'PAID' WHERE id = (SELECT settlement_id FROM payout WHERE id = {ONE.format('SENT')})",
+        {"payouts_are_what_was_settled", "payouts_in_transit_are_what_was_settled"},
+    ),
     "every_payout_version_has_its_fact": (
         f"UPDATE payout SET version = version + 1 WHERE id = {ONE.format('SENT')}",
         set(),

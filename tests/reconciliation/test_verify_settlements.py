@@ -67,15 +67,15 @@ VIOLATIONS: dict[str, tuple[str, set[str]]] = {
     ),
     "what_is_owed_is_not_settled_yet": (
         f"DELETE FROM settlement_line WHERE entry_id = {LINE}",
-        {"settlement_lines_add_up", "settlement_fees_are_what_was_charged"},
+        {"settlement_lines_add_up", "settlement_fees_are_what_was_charged", "stages_add_up_to_the_ledger"},
     ),
     "settlements_follow_one_another": (
         f"UPDATE settlement SET carried_over_minor = carried_over_minor + 1, net_minor = net_minor + 1 WHERE id = {LAST}",
-        {"payouts_in_transit_are_what_was_settled"},
+        {"payouts_in_transit_are_what_was_settled", "stages_add_up_to_the_ledger"},
     ),
     "reserves_are_what_is_held_back": (
         f"UPDATE settlement SET reserve_held_minor = reserve_held_minor + 5, fee_minor = fee_minor - 5,fee_other_minor = fee_other_minor - 5 WHERE id = {LAST}",
-        {"settlement_lines_add_up"},
+        {"settlement_lines_add_up", "stages_add_up_to_the_ledger"},
     ),
     "reserves_are_released_whole": (
         "UPDATE settlement_reserve_release SET amount_minor = amount_minor - 1",
@@ -83,7 +83,7 @@ VIOLATIONS: dict[str, tuple[str, set[str]]] = {
     ),
     "payouts_in_transit_are_what_was_settled": (
         f"UPDATE settlement SET state = 'PAID' WHERE id = {FIRST}",
-        {"payouts_are_what_was_settled"},
+        {"payouts_are_what_was_settled", "stages_add_up_to_the_ledger"},
     ),
     "every_settlement_version_has_its_fact": (
         f"UPDATE settlement SET version = 2 WHERE id = {FIRST}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common.books import Asked, Found, check, query
+from reconciliation.whereabouts import stage_totals
 
 
 @check
@@ -114,3 +115,15 @@ def every_payout_version_has_its_fact(asked: Asked) -> Found:
             ) r
             WHERE (f.count, f.max, r.count, r.max) IS DISTINCT FROM (p.version, p.version, p.version, p.version)""",
     )
+
+
+@check
+def stages_add_up_to_the_ledger(asked: Asked) -> Found:
+    """What merchants are owed and were paid, stage by stage, is what the ledger says, in each currency, live and test apart."""
+    totals = stage_totals()
+    wrong = [
+        f"{'live' if each.live else 'test'} {each.currency}, {each.stage.lower()}: {each.minor}, by the ledger {each.ledger_minor}"
+        for each in totals
+        if not each.agrees
+    ]
+    return Found(len(totals), wrong[:10])
