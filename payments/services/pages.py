@@ -116,8 +116,11 @@ def page_attempt(*, transaction_id: str, method: str, actor: Actor, now: datetim
         attempt_add(rows, payment, kind=kind, now=now)
         _update(rows, transaction, now, method=method)
         _record(rows, transaction, payment, "payment.opened", changes, actor, now)
+        crashpoint("attempt.before_write")
         rows.write()
+        crashpoint("attempt.written")
         nudge_coalesced("notifications.relay_outbox")
+    crashpoint("attempt.committed")
     return payment
 
 

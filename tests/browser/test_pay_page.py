@@ -23,7 +23,7 @@ from tests.support.sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-PHONE = {"width": 390, "height": 844}
+PHONE = {"width": 320, "height": 640}  # the narrowest that is about
 
 
 @dataclass
@@ -75,7 +75,7 @@ def open_page(browser: Browser, live_server: Any, settings: Any, sandbox: Sandbo
     contexts: list[BrowserContext] = []
 
     def opened(*, scripts: bool = True, **context: Any) -> Payer:
-        merchant = MerchantFactory()
+        merchant = MerchantFactory(name="Persatuan Penduduk Taman Seri Bayu Perdana")
         open_fpx(merchant, sandbox_url=sandbox.url, base_url=live_server.url)
         cards = open_migs(merchant, sandbox_url=sandbox.url, base_url=live_server.url, mode="purchase")
         banks_refresh(now=timezone.now())
