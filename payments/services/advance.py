@@ -16,13 +16,14 @@ from django.db import transaction as database
 
 from common.changes import Actor
 from common.queue import nudge_coalesced
-from common.rows import Rows
+from common.rows import Rows, columns_of, read_rows
+from merchants.models import ProviderAccount
 from payments.ledger.recipes import Parties
-from payments.models import Operation, ReviewItem, Transaction
+from payments.models import Operation, Payment, Refund, ReviewItem, Transaction
 from payments.models.review import ReviewKind
 from payments.providers.base import FailureCode, Kind, Outcome, ProviderResult
 from payments.services import schedule
-from payments.services.fee_plans import plan_at, price_of
+from payments.services.fee_plans import PLAN_AT, price_of
 from payments.services.moves import (
     Held,
     answer_questions,
@@ -85,17 +86,30 @@ def payment_advance(
 
 def hold(operation_id: str, *, now: datetime) -> Held:
     """The rows of an operation, under their transaction's lock, and its price as it holds at `now`. Raises Operation.DoesNotExist."""
-    transaction = Transaction.objects.select_for_update(of=("self",)).get(payments__operations=operation_id)
-    operation = (
-        Operation.objects.select_for_update(of=("self", "payment"))
-        .select_related("payment__provider_account", "refund")
-        .annotate(plan=plan_at(transaction, now))
-        .get(pk=operation_id)
+    transactions = read_rows(_LOCK_TRANSACTION, [operation_id], Transaction)
+    if not transactions:
+        raise Operation.DoesNotExist(operation_id)
+    transaction: Transaction = transactions[0][0]
+    whose = [transaction.merchant_id, transaction.live, transaction.currency, now, operation_id]
+    [(operation, payment, account, refund, plan)] = read_rows(
+        _LOCK_OPERATION, whose, Operation, Payment, ProviderAccount, Refund
     )
-    payment = operation.payment
+    payment.provider_account, operation.payment, operation.refund = account, payment, refund
     parties = Parties(transaction.merchant_id, payment.provider_account_id, transaction.live)
-    price = price_of(operation.plan, payment.provider_account)
-    return Held(transaction, payment, operation, operation.refund, parties, price)
+    return Held(transaction, payment, operation, refund, parties, price_of(plan, account))
+
+
+# Two statements: what stands below a transaction is read after its lock was waited for, so that it is read as it is by then.
+_LOCK_TRANSACTION = f"""
+    SELECT {columns_of(Transaction, "t")} FROM transaction t
+    WHERE t.id = (SELECT p.transaction_id FROM operation o JOIN payment p ON p.id = o.payment_id WHERE o.id = %s)
+    FOR UPDATE"""  # noqa: S608 -- the models' own columns
+_LOCK_OPERATION = f"""
+    SELECT {columns_of(Operation, "o")}, {columns_of(Payment, "p")}, {columns_of(ProviderAccount, "a")},
+           {columns_of(Refund, "r")}, {PLAN_AT}
+    FROM operation o JOIN payment p ON p.id = o.payment_id JOIN provider_account a ON a.id = p.provider_account_id
+    LEFT JOIN refund r ON r.id = o.refund_id
+    WHERE o.id = %s FOR UPDATE OF o, p"""  # noqa: S608 -- the same
 
 
 def _conclude(held: Held, result: ProviderResult, now: datetime) -> Result | None:

@@ -8,8 +8,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction as database
-from django.db.models import JSONField, OuterRef, Q, Subquery
-from django.db.models.functions import JSONObject
 
 from common.audit import record_action
 from common.changes import Actor
@@ -17,20 +15,15 @@ from common.errors import InvalidRequest
 from common.ids import new_id
 from merchants.models import Merchant, ProviderAccount
 from payments.ledger.fees import Price, Tier, flat_price, price_of_plan
-from payments.models import FeePlan, Transaction
+from payments.models import FeePlan
 
-
-def plan_at(transaction: Transaction, now: datetime) -> Subquery:
-    """For a query of operations: the plan that holds at `now` for the payment's method, as a mapping for `price_of`, or None."""
-    plans = FeePlan.objects.filter(
-        Q(method=OuterRef("payment__method")) | Q(method=""),
-        merchant=transaction.merchant_id,
-        live=transaction.live,
-        currency=transaction.currency,
-        valid_from__lte=now,
-    ).order_by("-method", "-valid_from", "-version")
-    columns = {"id": "id", "tiers": "tiers", "minimum_minor": "minimum_minor", "maximum_minor": "maximum_minor"}
-    return Subquery(plans.values(found=JSONObject(**columns))[:1], output_field=JSONField())
+# For a statement with the payment as `p`: the plan that holds for its method, as a mapping for `price_of`, or NULL.
+# Parameters: merchant, live, currency, now.
+PLAN_AT = """
+    (SELECT json_build_object('id', f.id, 'tiers', f.tiers, 'minimum_minor', f.minimum_minor, 'maximum_minor', f.maximum_minor)
+     FROM fee_plan f
+     WHERE f.merchant_id = %s AND f.live = %s AND f.currency = %s AND f.method IN (p.method, '') AND f.valid_from <= %s
+     ORDER BY f.method DESC, f.valid_from DESC, f.version DESC LIMIT 1)"""
 
 
 def price_of(plan: Mapping[str, Any] | None, account: ProviderAccount) -> Price:

@@ -17,6 +17,7 @@ from django.db import connection
 from common.changes import Actor
 from common.crashpoints import crashpoint
 from common.ids import new_id
+from common.rows import read_rows
 from merchants.selectors import OpenAccount, account_named, open_account
 from payments.models import Operation, Payment, ProviderEvent
 from payments.models.provider_event import EventState
@@ -75,12 +76,8 @@ def provider_event_receive(
 
 def provider_event_act(*, event_id: str, account: OpenAccount, report: Report, now: datetime) -> None:
     """Act on a stored, verified message."""
-    operation = (
-        # Ours by reference, and only of the account that speaks: one merchant's provider cannot move another's payment.
-        Operation.objects.filter(reference=report.reference, payment__provider_account_id=account.id)
-        .values_list("pk", "payment_id")
-        .first()
-    )
+    # Ours by reference, and only of the account that speaks: one merchant's provider cannot move another's payment.
+    operation = next(iter(read_rows(_SPOKEN_OF, [report.reference, account.id])), None)
     event = ProviderEvent.objects.filter(pk=event_id)
     if operation is None:
         event.update(
@@ -104,6 +101,11 @@ def provider_event_act(*, event_id: str, account: OpenAccount, report: Report, n
         due_at=None,
         note="" if acted else f"{effect.capitalize()}: nothing was changed.",
     )
+
+
+_SPOKEN_OF = """
+    SELECT o.id, o.payment_id FROM operation o JOIN payment p ON p.id = o.payment_id
+    WHERE o.reference = %s AND p.provider_account_id = %s"""
 
 
 def provider_event_retry(*, event_id: str, now: datetime) -> None:
