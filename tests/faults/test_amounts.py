@@ -57,7 +57,7 @@ def test_every_odd_amount_ends_as_its_meaning_demands(installation: Installation
     assert sum(event.arrivals for event in events(rows[6])) >= 3
     assert {event.state for event in events(rows[7])} == {"ACTED", "IGNORED"}
     assert {event.state for event in events(rows[8])} >= {"ACTED"}
-    conflict = ReviewItem.objects.get(payment__transaction__merchant=shop.merchant)
+    conflict = ReviewItem.objects.get(payment__transaction__merchant=shop.merchant, kind="CONFLICT")
     assert (conflict.kind, conflict.payment.transaction_id) == ("CONFLICT", rows[9].pk)
     assert (conflict.details["asked"], conflict.details["providerSaid"]) == ("9.00", "10.00")
     books = provider_books(shop)
