@@ -8,9 +8,12 @@ class ReconciliationConfig(AppConfig):
 
     def ready(self) -> None:
         from common.approvals import register
+        from payments.services.reconciled import answer_with
+        from reconciliation.selectors import reconciliation_states
         from reconciliation.services import closing, payouts, resolutions, rule_sets
         from reconciliation.sources import sync_sources
 
         for act in (*closing.ACTS, *payouts.ACTS, *resolutions.ACTS, rule_sets.ACT):
             register(act)
         post_migrate.connect(sync_sources, sender=self)
+        answer_with(reconciliation_states)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ from payments.facades.eps.codes import SUCCESS, code_of
 from payments.facades.eps.messages import secrets_of
 from payments.models import Payment, Transaction
 from payments.models.transaction import Channel
+from payments.services.reconciled import reconciliation_states
 
 PAGE_SIZE = 500
 COLUMNS = (
@@ -38,6 +40,7 @@ COLUMNS = (
     "REFUNDED",
     "CREATED_AT",
     "PAID_AT",
+    "RECONCILIATION",
 )
 _NUMERIC = ("AMOUNT", "FEE", "REFUNDED")
 
@@ -46,7 +49,7 @@ def page_answer(merchant: EpsMerchant, day: date, page: int) -> HttpResponse:
     """One page as JSON. CHECKSUM covers the fields outside TRANSACTIONS; epic-v1: STATUS AMOUNT."""
     totals = _totals(merchant, day)
     first = (page - 1) * PAGE_SIZE
-    lines = [_line(payment) for payment in _payments(merchant, day)[first : first + PAGE_SIZE]]
+    lines = list(_lines(list(_payments(merchant, day)[first : first + PAGE_SIZE])))
     fields = {
         "STATUS": SUCCESS.status,
         "STATUS_CODE": SUCCESS.code,
@@ -70,8 +73,10 @@ def csv_answer(merchant: EpsMerchant, day: date) -> StreamingHttpResponse:
 
 def _csv_rows(merchant: EpsMerchant, day: date) -> Iterator[Sequence[str]]:
     yield COLUMNS
-    for payment in _payments(merchant, day).iterator(chunk_size=PAGE_SIZE):
-        yield [_cell(name, text) for name, text in _line(payment).items()]
+    payments = _payments(merchant, day).iterator(chunk_size=PAGE_SIZE)
+    while page := list(islice(payments, PAGE_SIZE)):
+        for line in _lines(page):
+            yield [_cell(name, text) for name, text in line.items()]
     totals = _totals(merchant, day)
     total = {"TRANS_ID": "TOTAL", "PAYMENT_TRANS_ID": totals["COUNT"], **{name: totals[name] for name in _NUMERIC}}
     yield [total.get(name, "") for name in COLUMNS]
@@ -80,6 +85,13 @@ def _csv_rows(merchant: EpsMerchant, day: date) -> Iterator[Sequence[str]]:
 def _cell(name: str, text: str) -> str:
     """A spreadsheet must not take text for a formula; columns of numbers stay numbers."""
     return text if name in _NUMERIC else safe_cell(text)
+
+
+def _lines(payments: Sequence[Payment]) -> Iterator[dict[str, str]]:
+    """One for each payment; how they stand with the provider's statements is asked once for all."""
+    states = reconciliation_states([payment.pk for payment in payments])
+    for payment in payments:
+        yield _line(payment) | {"RECONCILIATION": states[payment.pk]}
 
 
 def _line(payment: Payment) -> dict[str, str]:

@@ -24,7 +24,7 @@ from tests.payments.eps.given import checksum_of, merchant_with, signed
 pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 3, 2, 4, 0, tzinfo=UTC)  # in Kuala Lumpur
-HEADER = "TRANS_ID,PAYMENT_TRANS_ID,AMOUNT,STATUS,STATUS_CODE,PAYMENT_MODE,APPROVAL_CODE,BANK_REFERENCE,FEE,REFUNDED,CREATED_AT,PAID_AT"
+HEADER = "TRANS_ID,PAYMENT_TRANS_ID,AMOUNT,STATUS,STATUS_CODE,PAYMENT_MODE,APPROVAL_CODE,BANK_REFERENCE,FEE,REFUNDED,CREATED_AT,PAID_AT,RECONCILIATION"
 
 
 def get(merchant: Merchant, day: str = "2026-03-02", **fields: str) -> Any:
@@ -79,8 +79,8 @@ def test_day_is_told_line_by_line_with_totals(scheme):
     }
     assert [",".join(line) for line in lines] == [HEADER, HEADER]
     assert [",".join(line.values()) for line in lines] == [
-        f"T1,{references[0]},100.00,SUCCESS,00,fpx,A1,B1,1.20,25.00,2026-03-02T04:00:00.000Z,2026-03-02T04:00:00.000Z",
-        f"T2,{references[1]},10.05,INSUFFICIENT_FUNDS,05,fpx1,,,0.00,0.00,2026-03-02T04:01:00.000Z,",
+        f"T1,{references[0]},100.00,SUCCESS,00,fpx,A1,B1,1.20,25.00,2026-03-02T04:00:00.000Z,2026-03-02T04:00:00.000Z,PENDING",
+        f"T2,{references[1]},10.05,INSUFFICIENT_FUNDS,05,fpx1,,,0.00,0.00,2026-03-02T04:01:00.000Z,,PENDING",
     ]
 
 
@@ -140,7 +140,7 @@ def test_csv_has_the_whole_day_and_no_formula():
     assert ",".join(rows[0]) == HEADER
     assert (rows[1][0], rows[1][6], rows[1][7]) == ("'-1-1", "'=1+1", "'@SUM")
     assert rows[1][2] == "100.00"
-    assert rows[2] == ["TOTAL", "1", "100.00", "", "", "", "", "", "0.00", "0.00", "", ""]
+    assert rows[2] == ["TOTAL", "1", "100.00", "", "", "", "", "", "0.00", "0.00", "", "", ""]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,345 @@
+"""Reconciling a bank's day: its lines, the remittances that are due, and what is still open from before. One transaction, under one lock per mode.
+
+Remittances are everybody's: whichever bank has the money may claim them, so the banks of a mode are compared one after the other. What arrived is
+booked once per group: from what the provider owes us to the bank, with the bank's charges, the exchange and the tolerated rest.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db import transaction as database
+from django.db.models import Q
+
+from common.changes import Actor, Subject
+from common.ids import new_id
+from common.rows import Rows
+from payments.ledger.accounts import AccountRef
+from payments.ledger.recipes import Leg
+from payments.models.ledger import AccountKind
+from reconciliation.matching.bank import (
+    Arrived,
+    BankRule,
+    Finding,
+    Group,
+    Owed,
+    compare_bank,
+    nearest_lines,
+    nearest_owed,
+)
+from reconciliation.matching.rules import rules_of
+from reconciliation.models import (
+    BankLine,
+    BankMatch,
+    Break,
+    BreakKind,
+    Comparison,
+    MatchGroup,
+    ReconciliationRun,
+    Remittance,
+    Resolution,
+    Source,
+    Statement,
+    StatementState,
+)
+from reconciliation.services.booking import book
+from reconciliation.services.locks import hold, patient
+from reconciliation.services.rule_sets import rule_set_live
+from reconciliation.sources import due_at
+
+FACT = "remittance.received"
+_LOOK_BACK = timedelta(days=45)  # for entries that a reversal may take back, and remittances that may be paid twice
+
+# What claims bank lines before remittances are compared (payouts): (run, actor, now).
+EARLIER_PASSES: list[Callable[[ReconciliationRun, Actor, datetime], None]] = []
+
+
+def reconcile_bank_day(
+    *,
+    source: Source,
+    live: bool,
+    day: date,
+    actor: Actor,
+    now: datetime,
+    progress: Callable[[str], None] = lambda step: None,
+) -> ReconciliationRun:
+    """Compare what the bank's statements have up to `day` with what providers owe us. Safe to run any number of times, at the same time too."""
+    rule_set = rule_set_live(provider=source.code, comparison=Comparison.BANK, now=now)
+    rules = [
+        BankRule(
+            rule.by,
+            source.amount_tolerance_minor if rule.amount_minor is None else rule.amount_minor,
+            source.day_tolerance if rule.days is None else rule.days,
+        )
+        for rule in rules_of(Comparison.BANK, rule_set.rules)
+    ]
+    run = ReconciliationRun.objects.create(
+        id=new_id("run"),
+        provider=source.code,
+        live=live,
+        day=day,
+        actor=actor.name,
+        comparison=Comparison.BANK,
+        rule_set=rule_set,
+        started_at=now,
+    )
+    with database.atomic(durable=True):
+        patient()
+        hold(f"reconcile:{source.code}:{live}")
+        hold(f"reconcile:banks:{live}")
+        for earlier in EARLIER_PASSES:
+            progress("match payouts")
+            earlier(run, actor, now)
+        progress("compare with the remittances")
+        day_has_come = _day_has_come(source, live, day, now)
+        lines = [_arrived(x) for x in _open_lines(source, live)]
+        owed = [_owed(x) for x in _open_remittances(live, day, rules)]
+        outcome = compare_bank(
+            lines,
+            owed,
+            rules,
+            is_late=lambda x: day_has_come(x.due_on + timedelta(days=source.day_tolerance)),
+            settled=[_owed(x) for x in _settled(live, day)],
+            earlier=[_arrived(x) for x in _claimed_lines(source, live, day)],
+        )
+        progress("match")
+        for group in outcome.groups:
+            _keep(run, group, rule_set.version, actor, now)
+        progress("close and open breaks")
+        _keep_breaks(run, outcome.findings, lines, owed, source, now)
+        _count(run)
+        run.ended_at = now
+        run.save()
+    return run
+
+
+def _open_lines(source: Source, live: bool) -> Any:
+    return BankLine.objects.filter(provider=source.code, statement__live=live, bank_match=None).order_by("id")
+
+
+def _claimed_lines(source: Source, live: bool, day: date) -> Any:
+    return BankLine.objects.filter(
+        provider=source.code, statement__live=live, bank_match__isnull=False, booked_on__gte=day - _LOOK_BACK
+    ).order_by("id")
+
+
+def _open_remittances(live: bool, day: date, rules: Sequence[BankRule]) -> Any:
+    """Those that may have arrived by `day`."""
+    latest = day + timedelta(days=max(rule.days for rule in rules))
+    return Remittance.objects.filter(live=live, bank_match=None, due_on__lte=latest).exclude(net_minor=0).order_by("id")
+
+
+def _settled(live: bool, day: date) -> Any:
+    return Remittance.objects.filter(live=live, bank_match__isnull=False, due_on__gte=day - _LOOK_BACK).order_by("id")
+
+
+def _arrived(line: BankLine) -> Arrived:
+    return Arrived(
+        id=line.pk,
+        account=f"{line.provider}/{line.account_key}",
+        currency=line.currency,
+        minor=line.amount_minor,
+        booked_on=line.booked_on,
+        text=f"{line.end_to_end_id} {line.narrative}".strip(),
+        reference=line.reference,
+        reversal=line.reversal,
+        charges=line.charges_minor,
+        instructed_currency=line.instructed_currency,
+        instructed_minor=line.instructed_minor,
+    )
+
+
+def _owed(remittance: Remittance) -> Owed:
+    return Owed(
+        id=remittance.pk,
+        provider=remittance.provider,
+        account_key=remittance.account_key,
+        currency=remittance.currency,
+        minor=remittance.net_minor,
+        day=remittance.day,
+        due_on=remittance.due_on,
+    )
+
+
+def _day_has_come(source: Source, live: bool, until: date, now: datetime) -> Callable[[date], bool]:
+    """Whether the bank has spoken of a day that this run may judge, or should have."""
+    spoken = Statement.objects.filter(provider=source.code, live=live, state=StatementState.IMPORTED)
+    last = spoken.order_by("-day").values_list("day", flat=True).first()
+
+    def come(day: date) -> bool:
+        return day <= until and ((last is not None and day <= last) or now >= due_at(source, day))
+
+    return come
+
+
+def _keep(run: ReconciliationRun, group: Group, version: int, actor: Actor, now: datetime) -> None:
+    """The group with its claims, and its bookkeeping."""
+    group_id, rows = new_id("mgr"), Rows()
+    legs = _legs(run.live, group)
+    entry = None
+    if legs:
+        entry = book(
+            rows,
+            fact=FACT,
+            subject=Subject("match_group", group_id, 1, "", run.live),
+            payload={
+                "matchGroupId": group_id,
+                "bankLines": [x.id for x in group.lines],
+                "remittances": [x.id for x in group.owed],
+            },
+            legs=legs,
+            actor=actor,
+            now=now,
+        )
+        rows.write()
+    MatchGroup.objects.create(
+        id=group_id,
+        comparison=Comparison.BANK,
+        rule=group.rule,
+        run=run,
+        entry_id=entry,
+        explanation=_explanation(group, version),
+        created_at=now,
+    )
+    BankMatch.objects.bulk_create(
+        [BankMatch(group_id=group_id, bank_line_id=x.id) for x in group.lines]
+        + [BankMatch(group_id=group_id, remittance_id=x.id) for x in group.owed]
+    )
+
+
+def _legs(live: bool, group: Group) -> list[Leg]:
+    """Debit what the bank has and kept, credit what the providers owed; another currency goes through fx_clearing; the rest is a difference."""
+    legs: dict[AccountRef, int] = defaultdict(int)
+    for line in group.lines:
+        legs[AccountRef(AccountKind.BANK, line.currency, live, bank_account=line.account)] += line.minor
+        legs[AccountRef(AccountKind.BANK_CHARGES, line.currency, live)] += line.charges
+        if line.exchanged:
+            currency, minor = line.sent()
+            legs[AccountRef(AccountKind.FX_CLEARING, line.currency, live)] -= line.minor + line.charges
+            legs[AccountRef(AccountKind.FX_CLEARING, currency, live)] += minor
+    accounts = dict(
+        Remittance.objects.filter(pk__in=[x.id for x in group.owed]).values_list("pk", "provider_account_id")
+    )
+    for remittance in group.owed:
+        account_id = accounts[remittance.id]
+        kind = AccountKind.PROVIDER_RECEIVABLE if account_id else AccountKind.SUSPENSE
+        legs[AccountRef(kind, remittance.currency, live, provider_account_id=account_id)] -= remittance.minor
+    legs[AccountRef(AccountKind.DIFFERENCES, group.currency, live)] -= group.difference
+    return [Leg(account, minor) for account, minor in legs.items() if minor]
+
+
+def _explanation(group: Group, version: int) -> dict[str, Any]:
+    theirs, ours = sum(x.sent()[1] for x in group.lines), sum(x.minor for x in group.owed)
+    differences: dict[str, Any] = {}
+    if group.difference:
+        differences["amount"] = group.difference
+    if charges := sum(x.charges for x in group.lines):
+        differences["charges"] = charges
+    if exchanged := [x for x in group.lines if x.exchanged]:
+        differences["fx"] = [{"sent": [*x.sent()], "booked": [x.currency, x.minor]} for x in exchanged]
+    named = all(any(y.named_by(x) for x in group.lines) for y in group.owed)
+    days = [abs((x.booked_on - y.due_on).days) for x in group.lines for y in group.owed]
+    return {
+        "rule": group.rule,
+        "version": version,
+        "items": {"bank_lines": len(group.lines), "remittances": len(group.owed)},
+        "compared": [
+            {"field": "amount_minor", "ours": ours, "theirs": theirs, "agrees": ours == theirs},
+            {"field": "currency", "ours": group.currency, "theirs": group.lines[0].sent()[0], "agrees": True},
+            {"field": "named", "ours": len(group.owed), "theirs": None, "agrees": named},
+            {"field": "days_apart", "ours": None, "theirs": max(days, default=0), "agrees": True},
+        ],
+        "differences": differences,
+        "runner_up": group.runner_up,
+    }
+
+
+def _keep_breaks(
+    run: ReconciliationRun,
+    findings: Sequence[Finding],
+    lines: Sequence[Arrived],
+    owed: Sequence[Owed],
+    source: Source,
+    now: datetime,
+) -> None:
+    """Open, confirm or close: the breaks of this bank's lines, and of remittances of this mode."""
+    open_ = {
+        (found.kind, found.bank_line_id, found.remittance_id): found
+        for found in Break.objects.filter(
+            Q(provider=source.code) | Q(bank_line=None), live=run.live, resolved_at=None, line=None, operation=None
+        )
+    }
+    days = dict(BankLine.objects.filter(pk__in=[x.id for x in lines]).values_list("pk", "statement__day"))
+    kept = set()
+    taken_lines = {x.line.id for x in findings if x.line and x.owed}
+    free_lines = [x for x in lines if x.id not in taken_lines]
+    for finding in findings:
+        line, remittance = finding.line, finding.owed
+        key = (finding.kind, line.id if line else None, remittance.id if remittance else None)
+        kept.add(key)
+        nearest = _nearest(finding, free_lines, owed)
+        if (found := open_.get(key)) is not None:
+            Break.objects.filter(pk=found.pk).update(last_seen_at=now, cause=finding.cause, nearest=nearest)
+            continue
+        Break.objects.create(
+            run=run,
+            provider=source.code,
+            live=run.live,
+            day=days[line.id] if line else _missed_on(remittance, source),
+            kind=BreakKind(finding.kind),
+            bank_line_id=key[1],
+            remittance_id=key[2],
+            our_currency=remittance.currency if remittance else "",
+            our_minor=remittance.minor if remittance else None,
+            their_currency=line.sent()[0] if line else "",
+            their_minor=line.sent()[1] if line else None,
+            cause=finding.cause,
+            nearest=nearest,
+            first_seen_at=now,
+            last_seen_at=now,
+        )
+        run.breaks_opened += 1
+    # What another bank misses stays open until somebody has it.
+    others = [found.remittance_id for found in open_.values() if found.provider != source.code]
+    claimed = set(BankMatch.objects.filter(remittance__in=others).values_list("remittance", flat=True))
+    gone = [
+        found.pk
+        for key, found in open_.items()
+        if key not in kept and (found.provider == source.code or found.remittance_id in claimed)
+    ]
+    run.breaks_closed = Break.objects.filter(pk__in=gone).update(
+        resolved_at=now, resolved_by_run=run, resolution=Resolution.EXPLAINED
+    )
+
+
+def _missed_on(remittance: Owed | None, source: Source) -> date:
+    assert remittance is not None  # noqa: S101 -- a finding has a line or a remittance
+    return remittance.due_on + timedelta(days=source.day_tolerance)
+
+
+def _nearest(finding: Finding, lines: Sequence[Arrived], owed: Sequence[Owed]) -> list[dict[str, Any]]:
+    if finding.line is not None and finding.owed is not None:
+        return nearest_owed(finding.line, [finding.owed])
+    if finding.line is not None:
+        return nearest_owed(finding.line, owed)
+    return nearest_lines(finding.owed, lines) if finding.owed else []
+
+
+def _count(run: ReconciliationRun) -> None:
+    """The run's figures: the day's lines, and the remittances that are due on it."""
+    lines = BankLine.objects.filter(provider=run.provider, statement__live=run.live, statement__day=run.day)
+    for currency, minor, matched in lines.values_list("currency", "amount_minor", "bank_match"):
+        of_currency = run.totals.setdefault(currency, {"matched": 0, "broken": 0})
+        of_currency["broken" if matched is None else "matched"] += minor
+        run.lines += 1
+        run.lines_matched += matched is not None
+    run.lines_broken = run.lines - run.lines_matched
+    due = Remittance.objects.filter(live=run.live, due_on=run.day).exclude(net_minor=0)
+    broken = Break.objects.filter(live=run.live, resolved_at=None, remittance__in=due).values("remittance")
+    run.operations = due.count()
+    run.operations_matched = due.filter(bank_match__isnull=False).count()
+    run.operations_broken = due.filter(bank_match=None, pk__in=broken).count()
+    run.operations_expected = run.operations - run.operations_matched - run.operations_broken
