@@ -266,7 +266,11 @@ def _camt_entry(entry: _Entry, day: date) -> str:
     if entry.instructed:
         currency, minor = entry.instructed
         details = f'<AmtDtls><InstdAmt><Amt Ccy="{currency}">{_money(minor)}</Amt></InstdAmt></AmtDtls>'
-    charges = f'<Chrgs><TtlChrgsAndTaxAmt Ccy="MYR">{_money(entry.charges)}</TtlChrgsAndTaxAmt></Chrgs>' if entry.charges else ""
+    charges = (
+        f'<Chrgs><TtlChrgsAndTaxAmt Ccy="MYR">{_money(entry.charges)}</TtlChrgsAndTaxAmt></Chrgs>'
+        if entry.charges
+        else ""
+    )
     return (
         f'<Ntry><Amt Ccy="MYR">{_money(entry.minor)}</Amt><CdtDbtInd>CRDT</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>'
         f"<BookgDt><Dt>{day}</Dt></BookgDt><AcctSvcrRef>{entry.reference}</AcctSvcrRef>{charges}<NtryDtls><TxDtls>{details}"

@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def main() -> None:
     for count in options.payments:
         with tempfile.TemporaryDirectory(prefix="counterfoil-bench-") as scratch:
             figures.append((count, run_apart(count, Path(scratch))))
-    for (small, before), (large, after) in zip(figures, figures[1:], strict=False):
+    for (small, before), (large, after) in pairwise(figures):
         grown = ", ".join(f"{name} x {after[name] / before[name]:.1f}" for name in before)
         print(f"from {small:,} to {large:,} payments (x {large / small:.1f}): {grown}")
 
@@ -63,7 +64,7 @@ def run_apart(count: int, scratch: Path) -> dict[str, float]:
         try:
             os.write(writing, repr(run(count, scratch)).encode())
             os._exit(0)
-        except BaseException:  # noqa: BLE001 -- the child has to end here, whatever it was
+        except BaseException:
             import traceback
 
             traceback.print_exc()
@@ -102,7 +103,9 @@ def measure(count: int, scratch: Path) -> dict[str, float]:
     folder = scratch / "files"
     folder.mkdir()
     month = write_month(folder, count)
-    print(f"{count:,} payments, {len(list(folder.iterdir())) - 1} files, {month.size / 2e6:.0f} MB, {len(month.planted):,} breaks planted")
+    print(
+        f"{count:,} payments, {len(list(folder.iterdir())) - 1} files, {month.size / 2e6:.0f} MB, {len(month.planted):,} breaks planted"
+    )
     gc.collect()
     print(f"memory before: {peak():.0f} MB")
     seconds = {"plain": plain(month), "import": 0.0, "match": 0.0, "close": 0.0}
@@ -204,7 +207,9 @@ def check(month: Month) -> None:
         found.add((each.kind, theirs, ours))
     missed, invented = month.planted - found, found - month.planted
     if missed or invented:
-        raise SystemExit(f"not found: {sorted(missed)[:10]} ({len(missed)}); not planted: {sorted(invented)[:10]} ({len(invented)})")
+        raise SystemExit(
+            f"not found: {sorted(missed)[:10]} ({len(missed)}); not planted: {sorted(invented)[:10]} ({len(invented)})"
+        )
     kinds = Counter(kind for kind, _, _ in found)
     print("found exactly what was planted: " + ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items())))
 

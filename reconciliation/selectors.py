@@ -82,7 +82,9 @@ def payouts_late(*, now: datetime) -> QuerySet[Payout]:
 
 def open_breaks(*, provider: str, day: date, live: bool | None = None) -> QuerySet[Break]:
     """The breaks of a provider's day that nobody and nothing has explained yet, by kind."""
-    breaks = Break.objects.filter(provider=provider, day=day, resolved_at=None).select_related("line", "operation")
+    breaks = Break.objects.filter(provider=provider, day=day, resolved_at=None).select_related(
+        "line", "operation", "bank_line", "remittance"
+    )
     return (breaks if live is None else breaks.filter(live=live)).order_by("kind", "id")
 
 

@@ -65,7 +65,10 @@ class Operation(models.Model):
                 name="operation_open_is_due",  # so that no open operation can be forgotten
             ),
         ]
-        indexes = [models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="operation_due")]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="operation_due"),
+            models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="operation_ended"),  # a day's
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.reference}"

@@ -34,8 +34,8 @@ _AMOUNT = re.compile(r"(-?)(0|[1-9][0-9]{0,12})\.([0-9]{2})")
 _COUNT = re.compile(r"0|[1-9][0-9]{0,8}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})")
 _POSITIVE, _NEGATIVE, _EITHER = frozenset({"PAYMENT", "REVERSAL"}), frozenset({"REFUND", "CHARGEBACK"}), "ADJUSTMENT"
-_FEE_MAY_COME_BACK = frozenset({"REFUND", "REVERSAL", "FEE", "ADJUSTMENT"})
-_WITHOUT_A_PAYMENT = frozenset({"FEE", "ADJUSTMENT"})
+FEE_MAY_COME_BACK = frozenset({"REFUND", "REVERSAL", "FEE", "ADJUSTMENT"})
+WITHOUT_A_PAYMENT = frozenset({"FEE", "ADJUSTMENT"})
 
 Rows = Iterator[tuple[int, list[str]]]  # the number of the row's (last) line in the file, and its cells
 
@@ -119,7 +119,7 @@ class TableParser:
         net = format.amount(values[position[columns.net]], currency)
         if not _sign_of_type(type_, amount, fee):
             raise LineProblem(f"{columns.amount} {text_of(amount)} of a {type_.lower()}")
-        if fee < 0 and type_ not in _FEE_MAY_COME_BACK:
+        if fee < 0 and type_ not in FEE_MAY_COME_BACK:
             raise LineProblem(f"a negative {columns.fee}")
         if net != amount - fee:
             raise LineProblem(f"{columns.net} {text_of(net)} is not {text_of(amount)} less {text_of(fee)}")
@@ -133,7 +133,7 @@ class TableParser:
             account_key=account_key,
             provider_reference=_named(values, position, columns.provider_reference, NAME),
             our_reference=""
-            if not ours and type_ in _WITHOUT_A_PAYMENT
+            if not ours and type_ in WITHOUT_A_PAYMENT
             else _named(values, position, columns.our_reference, NAME),
             at=self._at(values[position[columns.at]]),
             currency=currency,
@@ -166,7 +166,7 @@ class TableReader:
 
     def __iter__(self) -> Iterator[Item]:
         rows, read, name = self._rows, self.parser.read, self._format.name
-        self._check_head(next(rows, (1, None))[1], next(rows, (2, None))[1])
+        check_head(self._format, self._day, next(rows, (1, None))[1], next(rows, (2, None))[1])
         unit = {currency: 10 ** (2 - exponent(currency)) for currency in self._format.currencies}
         count = amount = fee = net = 0
         number, trailer = 2, None
@@ -199,28 +199,14 @@ class TableReader:
         self.totals = Totals(count, amount, fee, net)
         self._check_trailer(number, trailer)
 
-    def _check_head(self, first: list[str] | None, second: list[str] | None) -> None:
-        name = self._format.name
-        match first:
-            case ["H", code, account, day] if code == name and NAME.fullmatch(account):
-                if day != self._day.isoformat():
-                    raise RefusedFile(f"line 1: the file is of {day!r}, not of {self._day.isoformat()}")
-            case _:
-                raise RefusedFile(f"line 1: no header H,{name},<account or ALL>,<date>")
-        if second != list(self._format.header):
-            raise RefusedFile(f"line 2: the columns have to be {','.join(self._format.header)}")
-
     def _check_trailer(self, number: int, row: list[str] | None) -> None:
         """With lines that were not read only the count can be compared; the sums have to wait for them."""
         if row is None:
             raise RefusedFile(f"line {number}: the file ends without a trailer")
-        if len(row) != 5 or not _COUNT.fullmatch(row[1]):
-            raise RefusedFile(f"line {number}: no trailer T,<lines>,<amounts>,<fees>,<nets>")
         try:
-            sums = [self._format.amount(text, "") for text in row[2:]]
+            stated = stated_by(self._format, row)
         except LineProblem as exc:
             raise RefusedFile(f"line {number}: {exc}") from exc
-        stated = Totals(int(row[1]), *sums)
         if self.unread:
             problems = []
             if stated.lines != self.totals.lines + self.unread:
@@ -231,6 +217,25 @@ class TableReader:
         if problems:
             raise RefusedFile(*(f"line {number}: the trailer {problem}" for problem in problems))
         self.stated = stated
+
+
+def check_head(format: Format, day: date, first: list[str] | None, second: list[str] | None) -> None:
+    """Raises RefusedFile unless these are the first two rows of such a file."""
+    match first:
+        case ["H", code, account, of_day] if code == format.name and NAME.fullmatch(account):
+            if of_day != day.isoformat():
+                raise RefusedFile(f"line 1: the file is of {of_day!r}, not of {day.isoformat()}")
+        case _:
+            raise RefusedFile(f"line 1: no header H,{format.name},<account or ALL>,<date>")
+    if second != list(format.header):
+        raise RefusedFile(f"line 2: the columns have to be {','.join(format.header)}")
+
+
+def stated_by(format: Format, row: Sequence[str]) -> Totals:
+    """What the trailer states. Raises LineProblem."""
+    if len(row) != 5 or row[0] != "T" or not _COUNT.fullmatch(row[1]):
+        raise LineProblem("no trailer T,<lines>,<amounts>,<fees>,<nets>")
+    return Totals(int(row[1]), *(format.amount(text, "") for text in row[2:]))
 
 
 def csv_rows(file: BinaryIO) -> Rows:

@@ -17,7 +17,7 @@ from reconciliation.services.expected import modes_of, sources
 from reconciliation.services.fetch import accounts_of, bank_accounts_of, bank_statement_fetch, statement_fetch
 from reconciliation.services.locks import only_one
 from reconciliation.services.reconcile import reconcile_day
-from reconciliation.sources import providers, yesterday
+from reconciliation.sources import due_at, providers, yesterday
 
 log = structlog.get_logger(__name__)
 
@@ -31,9 +31,6 @@ def reconcile_yesterday(*, now: datetime) -> list[ReconciliationRun]:
         if not mine:
             log.info("nightly.already_running")
             return []
-        for bank in Source.objects.filter(side=Side.BANK, is_active=True):
-            for bank_account in bank_accounts_of(bank):
-                bank_statement_fetch(account=bank_account, day=yesterday(bank, now), actor=ACTOR, now=now)
         runs = []
         for source in providers():
             provider, day = source.code, yesterday(source, now)
@@ -41,17 +38,29 @@ def reconcile_yesterday(*, now: datetime) -> list[ReconciliationRun]:
             for account in accounts:
                 statement_fetch(account=account, day=day, actor=ACTOR, now=now)
             for live in sorted({account.live for account in accounts}):
-                if _unseen(provider, live, day):
+                if _unseen(source, live, day, now):
                     runs.append(reconcile_day(provider=provider, live=live, day=day, actor=ACTOR, now=now))
+        for bank in Source.objects.filter(
+            side=Side.BANK, is_active=True
+        ):  # after the providers: their remittances are known
+            day = yesterday(bank, now)
+            for bank_account in bank_accounts_of(bank):
+                bank_statement_fetch(account=bank_account, day=day, actor=ACTOR, now=now)
+            for live in modes_of(bank):
+                if _unseen(bank, live, day, now):
+                    runs.append(reconcile_day(provider=bank.code, live=live, day=day, actor=ACTOR, now=now))
         return runs
 
 
-def _unseen(provider: str, live: bool, day: date) -> bool:
-    """Whether a statement of the day came after the last comparison, or there has been none."""
+def _unseen(source: Source, live: bool, day: date, now: datetime) -> bool:
+    """Whether a statement of the day came after the last comparison, it became late since, or there has been no comparison."""
+    provider = source.code
     of_day = {"provider": provider, "live": live, "day": day}
     last = ReconciliationRun.objects.filter(**of_day, ended_at__isnull=False).order_by("-started_at").first()
     statements = Statement.objects.filter(**of_day, state=StatementState.IMPORTED)
-    return last is None or statements.filter(received_at__gt=last.started_at).exists()
+    if last is None or statements.filter(received_at__gt=last.started_at).exists():
+        return True
+    return last.started_at < due_at(source, day) <= now
 
 
 def close_recent_days(*, now: datetime) -> list[DayClose]:

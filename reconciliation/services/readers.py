@@ -36,7 +36,7 @@ class Expected:
 
 def open_reader(expected: Expected, file: BinaryIO) -> Reader:
     """The reader of the file. It may raise RefusedFile while it is iterated over."""
-    source, table = expected.source, _table(expected.source)
+    source, table = expected.source, table_of(expected.source)
     if table is not None:
         return TableReader(csv_rows(file), table, day=_day(expected), account_key=expected.account_key)
     if source.format == FileFormat.CAMT053:
@@ -46,7 +46,7 @@ def open_reader(expected: Expected, file: BinaryIO) -> Reader:
 
 def line_parser(expected: Expected) -> LineParser:
     """What reads one line of such a file by itself."""
-    table = _table(expected.source)
+    table = table_of(expected.source)
     if table is not None:
         return TableParser(table, day=_day(expected), account_key=expected.account_key)
     return _entry_parser(expected)
@@ -58,7 +58,8 @@ def _day(expected: Expected) -> date:
     return expected.day
 
 
-def _table(source: Source) -> Format | None:
+def table_of(source: Source) -> Format | None:
+    """The declared table of a source that sends one."""
     table = _TABLES.get(source.format)
     return replace(table, zone=zone_of(source)) if table else None
 

@@ -22,9 +22,10 @@ from payments.ledger.recipes import Leg
 from payments.models.ledger import AccountKind
 from reconciliation.matching import passes
 from reconciliation.matching.rules import Rule, rules_of
-from reconciliation.models import Comparison, ReconciliationRun, Source
+from reconciliation.models import Comparison, ReconciliationRun, Side, Source
 from reconciliation.services.booking import book
 from reconciliation.services.locks import hold, patient
+from reconciliation.services.reconcile_bank import reconcile_bank_day
 from reconciliation.services.rule_sets import rule_set_live
 from reconciliation.sources import due_at
 
@@ -47,25 +48,35 @@ def reconcile_day(
 ) -> ReconciliationRun:
     """Compare what has been imported of the provider's `day` with our books. `progress` hears the name of each pass.
 
-    Safe to run any number of times, at the same time too. Raises Source.DoesNotExist for a provider without statements.
+    A bank's day is compared with the remittances that are due (reconcile_bank). Safe to run any number of times, at the same time too. Raises
+    Source.DoesNotExist for a provider without statements.
     """
+    source = Source.objects.get(pk=provider)
+    if source.side == Side.BANK:
+        run = reconcile_bank_day(source=source, live=live, day=day, actor=actor, now=now, progress=progress)
+        _log(run)
+        return run
     rule_set = rule_set_live(provider=provider, comparison=Comparison.LEDGER, now=now)
     run = ReconciliationRun.objects.create(
         id=new_id("run"), provider=provider, live=live, day=day, actor=actor.name, rule_set=rule_set, started_at=now
     )
     with database.atomic(durable=True):
         compare(run, rules_of(Comparison.LEDGER, rule_set.rules), rule_set.version, actor, now, progress)
+    _log(run)
+    return run
+
+
+def _log(run: ReconciliationRun) -> None:
     log.info(
         "reconciliation.ended",
         run=run.pk,
-        provider=provider,
-        day=day.isoformat(),
+        provider=run.provider,
+        day=run.day.isoformat(),
         lines=run.lines,
         matched=run.lines_matched,
         opened=run.breaks_opened,
         closed=run.breaks_closed,
     )
-    return run
 
 
 def compare(

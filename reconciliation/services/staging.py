@@ -17,7 +17,7 @@ from django.db import DataError, IntegrityError
 from django.db import transaction as database
 
 from common.database import constraint_of
-from reconciliation.parsers.base import LineProblem, RefusedFile, Totals
+from reconciliation.parsers.base import Balance, LineProblem, RefusedFile, Totals
 from reconciliation.parsers.shape import OddShape, blocks, head_of, is_plain, lines_pattern, trailer_of
 from reconciliation.parsers.table import FEE_MAY_COME_BACK, WITHOUT_A_PAYMENT, Format, check_head, stated_by
 
@@ -37,10 +37,13 @@ _NAMES = (
 
 @dataclass(frozen=True, slots=True)
 class Staged:
-    """What a plain file comes to, and how its lines are kept."""
+    """What a plain file comes to, in the words of a reader that has come to its end, and how its lines are kept."""
 
     totals: Totals
+    stated: Totals
     keep: str
+    unread: int = 0
+    balances: tuple[Balance, ...] = ()
 
 
 def stage(
@@ -61,7 +64,7 @@ def stage(
             totals = _copy(cursor, file, format, day, account_key, progress, size)
     except (OddShape, LineProblem, RefusedFile, DataError):
         return None
-    return Staged(totals, _keep(format, of_one_account=account_key is not None))
+    return Staged(totals, totals, _keep(format, of_one_account=account_key is not None))
 
 
 _EXPLAINED_BY_THE_READER = (
@@ -76,11 +79,14 @@ def keep(cursor: Any, staged: Staged, parameters: dict[str, Any]) -> int | None:
     try:
         with database.atomic():
             cursor.execute(staged.keep, parameters)
-            return int(cursor.rowcount)
+            count = int(cursor.rowcount)
     except IntegrityError as exc:
         if constraint_of(exc) not in _EXPLAINED_BY_THE_READER:
             raise
         return None
+    finally:
+        cursor.execute("DROP TABLE IF EXISTS raw_line")
+    return count
 
 
 def _copy(

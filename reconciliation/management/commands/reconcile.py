@@ -1,4 +1,4 @@
-"""Fetch a provider's statements of a day, compare them with our books and list the breaks.
+"""Fetch a provider's or a bank's statements of a day, compare them with our books and list the breaks.
 
 Exit status 0: everything agrees; 1: there are open breaks; 2: it could not be done, or not for every account.
 """
@@ -6,8 +6,9 @@ Exit status 0: everything agrees; 1: there are open breaks; 2: it could not be d
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
+from functools import partial
 from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -18,10 +19,16 @@ from rich.table import Table
 
 from common.changes import Actor
 from common.money import Money
-from merchants.models import ProviderAccount
 from reconciliation.models import Break, ReconciliationRun, Side, Source
 from reconciliation.selectors import open_breaks
-from reconciliation.services.fetch import accounts_of, statement_fetch
+from reconciliation.services.expected import modes_of
+from reconciliation.services.fetch import (
+    Fetched,
+    accounts_of,
+    bank_accounts_of,
+    bank_statement_fetch,
+    statement_fetch,
+)
 from reconciliation.services.reconcile import STEPS, reconcile_day
 from reconciliation.sources import zone_of
 
@@ -39,16 +46,16 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         provider, day, now = options["provider"], options["date"], timezone.now()
-        source = Source.objects.filter(pk=provider, side=Side.PROVIDER).first()
+        source = Source.objects.filter(pk=provider).first()
         if source is None:
-            raise CommandError(f"There is no provider {provider} with statements.", returncode=2)
+            raise CommandError(f"There is no provider or bank {provider} with statements.", returncode=2)
         if day > now.astimezone(zone_of(source)).date():
             raise CommandError(f"{day} has not begun at {provider}.", returncode=2)
-        accounts = accounts_of(provider)
-        if not accounts:
+        modes = modes_of(source)
+        if not modes:
             raise CommandError(f"There is no active {provider} account.", returncode=2)
         console = Console(file=cast(IO[str], self.stdout), width=None if self.stdout.isatty() else 160)
-        problems, runs = self._work(console, accounts, day, now, fetch=not options["no_fetch"])
+        problems, runs = self._work(console, source, modes, day, now, fetch=not options["no_fetch"])
         breaks = open_breaks(provider=provider, day=day)
         _show(console, runs, breaks)
         if problems:
@@ -60,19 +67,19 @@ class Command(BaseCommand):
         self.stdout.write(self.style.SUCCESS(f"{provider} {day}: everything agrees."))
 
     def _work(
-        self, console: Console, accounts: Sequence[ProviderAccount], day: date, now: datetime, *, fetch: bool
+        self, console: Console, source: Source, modes: Sequence[bool], day: date, now: datetime, *, fetch: bool
     ) -> tuple[list[str], list[ReconciliationRun]]:
         """Fetch and compare. Returns what went wrong, a sentence for each account, and the runs, one for each mode."""
         problems = []
-        provider, modes = accounts[0].provider, sorted({account.live for account in accounts})
         columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}")
         with Progress(*columns, TimeElapsedColumn(), console=console, disable=not self.stdout.isatty()) as progress:
             if fetch:
-                fetching = progress.add_task("fetching statements", total=len(accounts))
-                for account in accounts:
-                    fetched = statement_fetch(account=account, day=day, actor=ACTOR, now=now)
+                asks = _asks(source, day, now)
+                fetching = progress.add_task("fetching statements", total=len(asks))
+                for ask in asks:
+                    fetched = ask()
                     if fetched.problem:
-                        problems.append(f"{account}: {fetched.problem}")
+                        problems.append(f"{fetched.account}: {fetched.problem}")
                     progress.advance(fetching)
             comparing = progress.add_task("comparing", total=len(modes) * STEPS)
 
@@ -80,10 +87,22 @@ class Command(BaseCommand):
                 progress.update(comparing, description=name, advance=1)
 
             runs = [
-                reconcile_day(provider=provider, live=live, day=day, actor=ACTOR, now=now, progress=step)
+                reconcile_day(provider=source.code, live=live, day=day, actor=ACTOR, now=now, progress=step)
                 for live in modes
             ]
         return problems, runs
+
+
+def _asks(source: Source, day: date, now: datetime) -> list[Callable[[], Fetched]]:
+    """What has to be asked for, an account each."""
+    if source.side == Side.BANK:
+        return [
+            partial(bank_statement_fetch, account=account, day=day, actor=ACTOR, now=now)
+            for account in bank_accounts_of(source)
+        ]
+    return [
+        partial(statement_fetch, account=account, day=day, actor=ACTOR, now=now) for account in accounts_of(source.code)
+    ]
 
 
 def _show(console: Console, runs: Sequence[ReconciliationRun], breaks: Any) -> None:
@@ -117,6 +136,9 @@ def _show(console: Console, runs: Sequence[ReconciliationRun], breaks: Any) -> N
 
 
 def _references(found: Break) -> tuple[str, str]:
+    """What we call it and what they call it, as far as there is something on each side."""
+    if found.bank_line or found.remittance:
+        return str(found.remittance or ""), found.bank_line.reference if found.bank_line else ""
     ours = found.operation.reference if found.operation else found.line.our_reference if found.line else ""
     theirs = (
         found.line.provider_reference if found.line else found.operation.provider_reference if found.operation else ""
