@@ -1,0 +1,105 @@
+"""What must be true of matches: a group's two sides agree or say by how much they differ, and the bank's accounts are its matched lines."""
+
+from __future__ import annotations
+
+from common.books import Asked, Found, check, query
+
+_GROUP_DIFFERS = """
+    SELECT concat('group ', g.id, ' of {what}: theirs come to ', coalesce(s.theirs, 0), ' ', s.currency, ', ours to ', coalesce(s.ours, 0),
+                  ', explained are ', coalesce((g.explanation -> 'differences' ->> 'amount')::bigint, 0))
+    FROM reconciliation_match_group g JOIN ({sums}) s ON s.group_id = g.id
+    WHERE g.run_id IS NOT NULL
+        AND s.theirs - s.ours <> coalesce((g.explanation -> 'differences' ->> 'amount')::bigint, 0)"""
+
+
+@check
+def grouped_matches_agree(asked: Asked) -> Found:
+    """Lines and operations that a run grouped come to the same, but for the difference that the group explains."""
+    return query(
+        examined="reconciliation_match_group",
+        violations=_GROUP_DIFFERS.format(
+            what="the ledger",
+            sums="""
+                SELECT group_id, min(currency) AS currency, sum(theirs) AS theirs, sum(ours) AS ours FROM (
+                    SELECT m.group_id, l.currency, l.amount_minor AS theirs, 0 AS ours
+                    FROM reconciliation_match m JOIN statement_line l ON l.id = m.line_id WHERE m.group_id IS NOT NULL
+                    UNION ALL
+                    SELECT m.group_id, o.currency, 0, CASE WHEN o.kind = 'REFUND' THEN -o.amount_minor ELSE o.amount_minor END
+                    FROM reconciliation_match m JOIN operation o ON o.id = m.operation_id WHERE m.group_id IS NOT NULL
+                ) item GROUP BY group_id""",
+        ),
+    )
+
+
+@check
+def grouped_bank_matches_agree(asked: Asked) -> Found:
+    """Bank lines and remittances that a run grouped come to the same in what was sent, but for the difference that the group explains."""
+    return query(
+        examined="reconciliation_match_group",
+        violations=_GROUP_DIFFERS.format(
+            what="the bank",
+            sums="""
+                SELECT group_id, min(currency) AS currency, sum(theirs) AS theirs, sum(ours) AS ours FROM (
+                    SELECT m.group_id, CASE WHEN l.instructed_currency NOT IN ('', l.currency) THEN l.instructed_currency ELSE l.currency END AS currency,
+                           CASE WHEN l.instructed_currency NOT IN ('', l.currency) THEN sign(l.amount_minor) * abs(l.instructed_minor)
+                                ELSE l.amount_minor + l.charges_minor END AS theirs, 0 AS ours
+                    FROM reconciliation_bank_match m JOIN bank_line l ON l.id = m.bank_line_id
+                    UNION ALL
+                    SELECT m.group_id, r.currency, 0, r.net_minor
+                    FROM reconciliation_bank_match m JOIN remittance r ON r.id = m.remittance_id
+                ) item GROUP BY group_id
+                HAVING count(*) FILTER (WHERE ours <> 0) > 0""",
+        ),
+    )
+
+
+@check
+def tolerated_differences_are_booked(asked: Asked) -> Found:
+    """What rules let pass between statement and ledger is booked against the provider, entry by entry."""
+    return query(
+        examined="reconciliation_match_group",
+        violations="""
+            SELECT concat('entry ', e.id, ' books ', b.minor, ', its groups let ', sum((g.explanation -> 'differences' ->> 'amount')::bigint), ' pass')
+            FROM journal_entry e
+            JOIN reconciliation_match_group g ON g.entry_id = e.id
+            JOIN LATERAL (SELECT sum(p.amount_minor) AS minor FROM posting p JOIN ledger_account a ON a.code = p.account_id
+                          WHERE p.entry_id = e.id AND a.kind = 'provider_receivable') b ON true
+            WHERE e.fact_name = 'match.tolerated'
+            GROUP BY e.id, b.minor
+            HAVING b.minor IS DISTINCT FROM sum((g.explanation -> 'differences' ->> 'amount')::bigint)""",
+    )
+
+
+@check
+def the_bank_has_what_was_matched(asked: Asked) -> Found:
+    """The ledger's account of a bank account is the sum of its lines that are matched, by runs and by people."""
+    return query(
+        examined="ledger_account WHERE kind = 'bank'",
+        violations="""
+            WITH said AS (
+                SELECT concat('bank:', l.provider, '/', l.account_key, ':', CASE WHEN s.live THEN 'live' ELSE 'test' END, ':', l.currency) AS code,
+                       sum(l.amount_minor) AS minor
+                FROM reconciliation_bank_match m JOIN bank_line l ON l.id = m.bank_line_id JOIN statement s ON s.id = l.statement_id
+                GROUP BY 1
+            ), booked AS (
+                SELECT a.code, sum(p.amount_minor) AS minor
+                FROM ledger_account a JOIN posting p ON p.account_id = a.code WHERE a.kind = 'bank' GROUP BY 1
+            )
+            SELECT concat(code, ' has ', coalesce(booked.minor, 0), ' booked, its matched lines come to ', coalesce(said.minor, 0))
+            FROM said FULL JOIN booked USING (code)
+            WHERE coalesce(said.minor, 0) <> coalesce(booked.minor, 0)""",
+    )
+
+
+@check
+def sources_have_one_live_rule_set(asked: Asked) -> Found:
+    """What decides a comparison is one version, and a version that is not the product's went live by two people."""
+    return query(
+        examined="reconciliation_rule_set",
+        violations="""
+            SELECT concat('rule set ', r.id, ' (', r.provider, ' ', r.comparison, ' version ', r.version, ') is ', lower(r.state),
+                          ' without an executed proposal')
+            FROM reconciliation_rule_set r
+            WHERE r.state IN ('LIVE', 'RETIRED') AND NOT r.built_in
+                AND NOT EXISTS (SELECT FROM proposal p WHERE p.id = r.proposal_id AND p.state = 'EXECUTED' AND p.subject_id = r.id)""",
+    )
