@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("payments", "0019_recorded_changes"),
+        ("payments", "0020_failures"),
     ]
 
     operations = [
