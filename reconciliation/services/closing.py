@@ -51,6 +51,7 @@ def day_close(*, provider: str, live: bool, day: date, actor: Actor, now: dateti
     with database.atomic():
         patient()
         hold(f"reconcile:{provider}:{live}")
+        _hold_day(provider, live)
         last = last_closing(provider=provider, live=live, day=day)
         if last is not None and last.state == CloseState.CLOSED:
             return last
@@ -116,10 +117,17 @@ def propose_reopen(
     )
 
 
+def _hold_day(provider: str, live: bool) -> None:
+    """Wait for statements that are being taken in, and keep others waiting: what is looked at now is what is closed."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(counterfoil_day_lock(%s, %s))", [provider, live])
+
+
 def _lock(proposal: Proposal) -> None:
     provider, live, day = _day_of(proposal)
     patient()
     hold(f"reconcile:{provider}:{live}")
+    _hold_day(provider, live)
     list(_open_breaks(provider, live, day).select_for_update(no_key=True).values_list("pk"))
 
 

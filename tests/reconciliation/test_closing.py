@@ -20,7 +20,7 @@ from reconciliation.services.closing import close_clean_days, day_close, propose
 from reconciliation.services.day_figures import day_figures
 from reconciliation.services.nightly import close_recent_days
 from tests.factories import NOW, ProviderAccountFactory, captured_transaction, sale_of
-from tests.reconciliation.given import ACTOR, DAY, NEXT_MORNING, Listed, imported, listed, reconciled
+from tests.reconciliation.given import ACTOR, DAY, NEXT_MORNING, NOON, Listed, imported, listed, reconciled
 from tests.reconciliation.people import person
 from tests.support.race import race
 
@@ -339,9 +339,8 @@ def test_a_statement_and_a_closing_at_once_leave_no_line_in_a_closed_day() -> No
         def act(number: int, account: ProviderAccount = account, day: date = day) -> object:
             if number:
                 return day_close(provider="fpx", live=False, day=day, actor=ACTOR, now=LATER + timedelta(days=20))
-            return imported(
-                account, [Listed(account.account_key, f"F{day}", "EPG404")], day=day, now=LATER + timedelta(days=20)
-            )
+            line = Listed(account.account_key, f"F{day}", "EPG404", at=NOON + (day - DAY))
+            return imported(account, [line], day=day, now=LATER + timedelta(days=20))
 
         race(2, act)
 
