@@ -47,14 +47,12 @@ from reconciliation.models import (
 )
 from reconciliation.services.booking import book
 from reconciliation.services.locks import hold, patient
+from reconciliation.services.payout_proof import payouts_prove
 from reconciliation.services.rule_sets import rule_set_live
 from reconciliation.sources import due_at
 
 FACT = "remittance.received"
 _LOOK_BACK = timedelta(days=45)  # for entries that a reversal may take back, and remittances that may be paid twice
-
-# What claims bank lines before remittances are compared (payouts): (run, actor, now).
-EARLIER_PASSES: list[Callable[[ReconciliationRun, Actor, datetime], None]] = []
 
 
 def reconcile_bank_day(
@@ -90,9 +88,8 @@ def reconcile_bank_day(
         patient()
         hold(f"reconcile:{source.code}:{live}")
         hold(f"reconcile:banks:{live}")
-        for earlier in EARLIER_PASSES:
-            progress("match payouts")
-            earlier(run, actor, now)
+        progress("match payouts")
+        payouts_prove(run=run, actor=actor, now=now)
         progress("compare with the remittances")
         day_has_come = _day_has_come(source, live, day, now)
         lines = [_arrived(x) for x in _open_lines(source, live)]
