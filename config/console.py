@@ -106,7 +106,6 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Breaks", "difference", "reconciliation.break"),
                     _page("Day close", "event_available", "reconciliation.dayclose", "board"),
-                    _item("Closings", "lock_clock", "reconciliation.dayclose"),
                     _item("Fee differences", "request_quote", "reconciliation.feeclaim"),
                     _item("Runs", "fact_check", "reconciliation.reconciliationrun"),
                     _item("Matches", "join", "reconciliation.match"),
