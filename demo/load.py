@@ -17,6 +17,7 @@ from common.data_dir import running_urls
 from common.ids import new_id
 from demo.cast import CAST, OPERATORS, Role
 from demo.onboarding import open_accounts, open_bank, open_fpx, open_migs
+from demo.payouts import open_payout_bank
 from merchants.models import Merchant
 from merchants.roles import sync_roles
 from merchants.scopes import Scope
@@ -45,6 +46,7 @@ def load_demo() -> dict[str, Any]:
             entry |= _user(Merchant.objects.get(code=entry["merchant_code"]))
     merchants[0]["accounts"] = open_accounts(merchants[0]["merchant_code"])
     open_bank(sandbox_url=settings.SANDBOX_URL)
+    open_payout_bank(sandbox_url=settings.SANDBOX_URL)
     banks_refresh(now=timezone.now())
     demo = {
         "base_url": settings.PUBLIC_BASE_URL,

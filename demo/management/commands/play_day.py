@@ -20,6 +20,7 @@ from rich.progress import Progress, track
 from demo.day import Scene, refund_amount, scenes
 from demo.load import WEBHOOK_PORT, demo_file
 from demo.office import leave_work
+from demo.payouts import pay_out
 from demo.shop import Shop, WebhookListener
 
 _AT_ONCE = 6
@@ -46,6 +47,8 @@ class Command(BaseCommand):
         if listener is not None:
             self._webhooks(listener)
         self._reconcile()
+        if paid := pay_out():
+            self.console.print(paid)
         self._close(demo)
 
     def _listen(self, demo: dict[str, Any]) -> WebhookListener | None:
