@@ -1,4 +1,4 @@
-"""The event of a settlement, as the OpenAPI document describes it; services/payloads.py writes it."""
+"""The events of settlements and payouts, as the OpenAPI document describes them; services/payloads.py writes them."""
 
 from __future__ import annotations
 
@@ -49,6 +49,33 @@ _SETTLEMENT: dict[str, Any] = {
     "amount": 944.75,
 }
 
+class PayoutEventData(serializers.Serializer[Any]):
+    payoutId = serializers.CharField()
+    settlementId = serializers.CharField()
+    status = serializers.ChoiceField(("PAID", "RETURNED"))
+    amount = AmountOut()
+    currencyCode = serializers.CharField()
+    destination = serializers.CharField(help_text="Where it was paid to, as far as it is shown.")
+    reference = serializers.CharField(help_text="The end-to-end id that your bank's statement shows.")
+    paidAt = serializers.DateTimeField(allow_null=True)
+    failureReason = serializers.CharField(allow_null=True, help_text="Why it came back.")
+
+
+_PAID: dict[str, Any] = {
+    "payoutId": "pyt_01k0y8c2m4q6s8v0x2z4b6d8f0",
+    "settlementId": "stl_01k0y8c2m4q6s8v0x2z4b6d8f0",
+    "status": "PAID",
+    "amount": 944.75,
+    "currencyCode": "MYR",
+    "destination": "Kedai Sdn Bhd, Maybank …8901",
+    "reference": "PYT202603032M4Q6S8V0X2Z",
+    "paidAt": "2026-03-03T03:10:00.000Z",
+    "failureReason": None,
+}
+_RETURNED = _PAID | {"status": "RETURNED", "failureReason": "RETURN AC04 CLOSED ACCOUNT"}
+
 SETTLEMENT_EVENTS = [
     webhook("settlement.created", SettlementEventData, _SETTLEMENT, "What you are owed for a period is known."),
+    webhook("payout.paid", PayoutEventData, _PAID, "A settlement was paid out."),
+    webhook("payout.returned", PayoutEventData, _RETURNED, "A payout came back: it is in your next settlement."),
 ]
