@@ -68,5 +68,5 @@ SET_WISE = migrations.RunSQL(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reconciliation", "0018_payout_rules")]
+    dependencies = [("reconciliation", "0019_payment_money")]
     operations = [SET_WISE]
