@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
     dependencies = [
         ("payments", "0020_failures"),
-        ("reconciliation", "0019_break_day_set_wise"),
+        ("reconciliation", "0018_payout_rules"),
     ]
 
     operations = [
