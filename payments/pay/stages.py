@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from payments.models import Payment, ReviewItem, Transaction
 from payments.models.review import ReviewKind
@@ -29,7 +29,8 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """A transaction (with its merchant), its last payment, and whether money came that nobody has explained yet."""
+    """A transaction (with its merchant), the payment that can charge or has charged, else the last one, and whether money came that
+    nobody has explained yet."""
 
     transaction: Transaction
     payment: Payment | None
@@ -78,8 +79,10 @@ def situation_of(transaction_id: str) -> Situation:
     late = ReviewItem.objects.filter(
         payment__transaction=OuterRef("transaction_id"), kind=ReviewKind.LATE_SUCCESS, resolved_at=None
     )
-    payments = Payment.objects.select_related("transaction__merchant").annotate(late=Exists(late))
-    payment = payments.filter(transaction_id=transaction_id).order_by("-attempt").first()
+    payments = Payment.objects.select_related("transaction__merchant").annotate(
+        late=Exists(late), over=Q(state__in=sorted(OVER))
+    )
+    payment = payments.filter(transaction_id=transaction_id).order_by("over", "-attempt").first()
     if payment is not None:
         return Situation(payment.transaction, payment, payment.late)
     return Situation(Transaction.objects.select_related("merchant").get(pk=transaction_id), None, late=False)

@@ -66,19 +66,17 @@ def payments_agree_with_their_operations(asked: Asked) -> Found:
 
 @check
 def only_hosted_transactions_are_tried_again(asked: Asked) -> Found:
-    """A transaction has one payment unless its payer chooses on our page; then they are numbered from 1, and only the last may be open."""
+    """A transaction has one payment unless its payer chooses on our page; then they are numbered from 1, and one at most can charge."""
     return query(
         examined="payment WHERE attempt > 1",
         violations="""
-            SELECT concat('transaction ', t.id, ' has ', p.count, ' payments, the last numbered ', p.last, ', and ', p.open, ' of the others ',
-                          'can still charge')
+            SELECT concat('transaction ', t.id, ' has ', p.count, ' payments, the last numbered ', p.last, ', and ', p.open, ' that can charge')
             FROM transaction t JOIN (
-                SELECT p.transaction_id, count(*) AS count, max(p.attempt) AS last,
-                       count(*) FILTER (WHERE NOT p.state = ANY(%(over)s) AND p.attempt < (
-                           SELECT max(attempt) FROM payment WHERE transaction_id = p.transaction_id)) AS open
-                FROM payment p GROUP BY p.transaction_id HAVING max(p.attempt) > 1
+                SELECT transaction_id, count(*) AS count, max(attempt) AS last,
+                       count(*) FILTER (WHERE NOT state = ANY(%(over)s)) AS open
+                FROM payment GROUP BY transaction_id HAVING max(attempt) > 1
             ) p ON p.transaction_id = t.id
-            WHERE NOT t.hosted OR p.count <> p.last OR p.open > 0""",
+            WHERE NOT t.hosted OR p.count <> p.last OR p.open > 1""",
         over=sorted(OVER),
     )
 

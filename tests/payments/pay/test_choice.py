@@ -17,13 +17,16 @@ from common.models import AuditRecord
 from common.money import Money
 from merchants.models import ProviderAccount
 from merchants.selectors import forget_accounts
-from payments.models import Bank, Operation, Payment, Transaction
+from payments.models import Bank, Operation, Payment, ReviewItem, Transaction
 from payments.providers.base import Outcome
 from payments.services.captures import capture_request
 from payments.services.pay_links import pay_path
+from payments.states import Decision
 from tests.factories import MerchantFactory, ProviderAccountFactory, attempt, new_hosted, new_transaction, settle
 from tests.payments.callbacks.messages import FORM, fpx_ac
+from tests.payments.deciding import decided
 from tests.payments.pay.test_pay import fields_of
+from tests.payments.verify.books import wrong
 from tests.support.api import counts
 
 pytestmark = pytest.mark.django_db
@@ -258,6 +261,21 @@ def test_money_that_came_late_is_said_to_be_looked_into(hosted):
     assert "arrived after it had ended" in page
     assert "No money was taken" not in page
     assert buttons(page, "method") == []
+
+
+def test_late_money_of_an_earlier_try_that_is_taken_as_paid_is_what_the_receipt_shows(hosted):
+    first = attempt(hosted, bank_code="MERA0101")
+    settle(first, Outcome.DECLINED)
+    settle(attempt(hosted, "migs"), Outcome.DECLINED)
+    settle(first, approval_code="LATE1")
+    decided(ReviewItem.objects.get(), Decision.ACCEPT)
+
+    assert "Thank you. Your payment was received." in page_of(hosted)
+    receipt = Client().get(f"{pay_path(hosted.pk)}/receipt").content.decode()
+    assert ("Bank Merantau" in receipt, first.reference in receipt) == (True, True)
+    assert choose(hosted, method="migs")["Location"] == pay_path(hosted.pk)
+    assert list(hosted.payments.order_by("attempt").values_list("state", flat=True)) == ["CAPTURED", "DECLINED"]
+    assert wrong() == {}
 
 
 def test_an_outcome_that_nobody_knows_is_followed(hosted):
