@@ -82,6 +82,8 @@ UNFOLD: dict[str, Any] = {
                     _item("Refunds", "undo", "payments.refund"),
                     _item("Refund batches", "playlist_add_check", "payments.refundbatch"),
                     _item("Merchants' accounts", "savings", "payments.account"),
+                    _item("Transfer batch", "schedule_send", "payments.transferrun"),
+                    _item("Batched transfers", "format_list_bulleted", "payments.transferrunitem"),
                     _item(
                         "Open questions", "help", "payments.reviewitem", badge="payments.admin.review.open_questions"
                     ),
@@ -155,6 +157,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Merchants", "storefront", "merchants.merchant"),
                     _item("Provider accounts", "hub", "merchants.provideraccount"),
                     _item("API keys", "key", "merchants.apikey"),
+                    _item("Users", "person", "merchants.merchantuser"),
                     _item("Idempotency", "repeat_one", "merchants.idempotencyrecord"),
                     _item("Banks", "account_balance_wallet", "payments.bank"),
                 ],

@@ -41,6 +41,10 @@ ACTS = {  # permission -> (model it belongs to, what it allows)
     ),
     "reconciliation.approve_ruleset": ("ruleset", "Can approve that matching rules go live"),
     "notifications.replay_webhookdelivery": ("webhookdelivery", "Can send a webhook again"),
+    "notifications.switch_webhookendpoint": ("webhookendpoint", "Can switch a webhook endpoint on and off"),
+    "merchants.manage_apikey": ("apikey", "Can make, rotate, limit and revoke API keys of merchants"),
+    "merchants.manage_merchantuser": ("merchantuser", "Can make users of merchants and give them new passwords"),
+    "payments.run_transfers": ("transferrun", "Can run the batch of waiting transfers now"),
 }
 
 
@@ -60,6 +64,8 @@ _PAYMENTS = (
     "payments.view_refundbatch",
     "payments.view_refundbatchitem",
     "payments.view_account",
+    "payments.view_transferrun",
+    "payments.view_transferrunitem",
     "payments.view_reviewitem",
     "payments.view_bank",
     "merchants.view_merchant",
@@ -84,6 +90,16 @@ _OPERATIONS = (
     "common.view_fact",
     "payments.look_up_operation",
     "notifications.replay_webhookdelivery",
+    "notifications.switch_webhookendpoint",
+    "payments.run_transfers",
+)
+_ONBOARDING = (
+    *_WEBHOOKS,
+    "merchants.view_*",
+    "merchants.manage_*",
+    "payments.view_account",
+    "notifications.replay_webhookdelivery",
+    "notifications.switch_webhookendpoint",
 )
 _FINANCE = (
     *_PAYMENTS,
@@ -117,6 +133,7 @@ ROLES = {
     "finance": RoleSpec("Payments, the books; works on breaks, closes days, proposes.", _FINANCE),
     "finance_lead": RoleSpec("What finance may, and is the second person for it.", _FINANCE_LEAD),
     "support": RoleSpec("Payments and webhooks, to answer merchants and payers.", (*_PAYMENTS, *_WEBHOOKS)),
+    "onboarding": RoleSpec("Merchants' keys, users and webhook endpoints; no payments.", _ONBOARDING),
     "auditor": RoleSpec("Sees everything, the audit log too; changes nothing.", ("*.view_*",)),
 }
 

@@ -30,8 +30,8 @@ def refresh_banks(**_later: Any) -> None:
 
 
 @shared_task(name="payments.run_transfer_batch")
-def run_transfer_batch(**_later: Any) -> None:
-    transfer_batch_run(now=timezone.now())
+def run_transfer_batch(*, run_id: str | None = None, **_later: Any) -> None:
+    transfer_batch_run(now=timezone.now(), run_id=run_id)
 
 
 @shared_task(name="payments.run_refund_batch")

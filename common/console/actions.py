@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django import forms
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from unfold.admin import ModelAdmin
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
 
@@ -15,6 +19,46 @@ class ReasonForm(BaseDialogForm):
         max_length=255,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 3}),
         help_text="Kept in the audit log with your name.",
+    )
+
+
+def form_page(
+    request: HttpRequest,
+    page: ModelAdmin,
+    form: forms.Form,
+    *,
+    title: str,
+    lead: str,
+    submit: str,
+    back: str,
+    refused: str = "",
+) -> HttpResponse:
+    """A form on a page of its own, for what is too long for a dialog or answers with a secret."""
+    context = page.admin_site.each_context(request) | {
+        "title": title,
+        "lead": lead,
+        "form": form,
+        "submit": submit,
+        "back": back,
+        "refused": refused,
+        "opts": page.opts,
+    }
+    return TemplateResponse(request, "admin/common/form_page.html", context)
+
+
+def show_once(
+    request: HttpRequest, page: ModelAdmin, *, title: str, lead: str, secrets: Sequence[tuple[str, str]], back: str
+) -> HttpResponse:
+    """Secrets that were just made, in the answer to the very request that made them: kept nowhere, in no cookie and no cache."""
+    context = page.admin_site.each_context(request) | {
+        "title": title,
+        "lead": lead,
+        "secrets": secrets,
+        "back": back,
+        "opts": page.opts,
+    }
+    return TemplateResponse(
+        request, "admin/common/secret_once.html", context, headers={"Cache-Control": "no-store, private"}
     )
 
 

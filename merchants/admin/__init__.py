@@ -1,5 +1,5 @@
 """The console's pages of the merchants app."""
 
-from merchants.admin import credentials, merchants, people, users
+from merchants.admin import api_keys, credentials, merchants, people, users
 
-__all__ = ["credentials", "merchants", "people", "users"]
+__all__ = ["api_keys", "credentials", "merchants", "people", "users"]

@@ -1,4 +1,4 @@
-"""API keys, provider accounts and idempotency records: what they are for, never what they keep secret."""
+"""Provider accounts and idempotency records: what they are for, never what they keep secret."""
 
 from __future__ import annotations
 
@@ -12,40 +12,10 @@ from unfold.contrib.filters.admin import RelatedDropdownFilter
 from common.console.base import ConsoleAdmin, EditableAdmin
 from common.console.columns import mode, pretty, reference, related, when
 from common.console.filters import DayFilter
-from merchants.models import ApiKey, IdempotencyRecord, ProviderAccount
+from merchants.models import IdempotencyRecord, ProviderAccount
 from merchants.selectors import forget_accounts
 
 MERCHANT = ("merchant", RelatedDropdownFilter)
-
-
-@admin.register(ApiKey)
-class ApiKeyAdmin(ConsoleAdmin):
-    list_display = (
-        "prefix",
-        related("merchant", "Merchant"),
-        "name",
-        mode(),
-        when("last_used_at", "Last used"),
-        when("expires_at", "Expires", sortable=True),
-        when("revoked_at", "Revoked"),
-    )
-    list_filter = (MERCHANT, "live")
-    list_select_related = ("merchant",)
-    search_fields = ("=prefix", "=merchant__code", "name", "=id")
-    search_help_text = "Prefix, name, merchant code or id"
-    details = (
-        (None, (reference("prefix", "Prefix"), "name", related("merchant", "Merchant"), mode())),
-        ("May", ("scopes", "allowed_networks")),
-        (
-            "When",
-            (
-                when("created_at", "Created"),
-                when("last_used_at", "Last used"),
-                when("expires_at", "Expires"),
-                when("revoked_at", "Revoked"),
-            ),
-        ),
-    )
 
 
 @admin.register(ProviderAccount)

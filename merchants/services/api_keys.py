@@ -34,6 +34,7 @@ def api_key_create(
     allowed_networks: Collection[str] = (),
     lifetime: timedelta = LIFETIME,
     giver: Collection[str] | None = None,
+    reason: str = "",
 ) -> tuple[ApiKey, str]:
     """A new key and its secret ("cfk_live_" or "cfk_test_" and 43 characters, 256 random bits).
 
@@ -57,7 +58,7 @@ def api_key_create(
     )
     with transaction.atomic():
         key.save(force_insert=True)
-        _record(key, "api_key.created", actor, now, scopes=[None, key.scopes])
+        _record(key, "api_key.created", actor, now, reason, scopes=[None, key.scopes])
     return key, secret
 
 
@@ -69,6 +70,7 @@ def api_key_rotate(
     merchant_id: str | None = None,
     overlap: timedelta = OVERLAP,
     giver: Collection[str] | None = None,
+    reason: str = "",
 ) -> tuple[ApiKey, str]:
     """A successor with the same rights; the old key works for `overlap` more.
 
@@ -87,23 +89,44 @@ def api_key_rotate(
             now=now,
             allowed_networks=old.allowed_networks,
             giver=giver,
+            reason=reason,
         )
         expires_at = min(old.expires_at, now + overlap)
-        _record(old, "api_key.rotated", actor, now, expires_at=[old.expires_at.isoformat(), expires_at.isoformat()])
+        moved: list[object] = [old.expires_at.isoformat(), expires_at.isoformat()]
+        _record(old, "api_key.rotated", actor, now, reason, expires_at=moved)
         old.expires_at = expires_at
         old.save(update_fields=["expires_at"])
     forget_keys()
     return successor, secret
 
 
-def api_key_revoke(*, key_id: str, actor: Actor, now: datetime, merchant_id: str | None = None) -> ApiKey:
+def api_key_revoke(
+    *, key_id: str, actor: Actor, now: datetime, merchant_id: str | None = None, reason: str = ""
+) -> ApiKey:
     """Make a key stop working: here at once, in other processes within seconds. Repeating it changes nothing. Raises NotFound."""
     with transaction.atomic():
         key = _held(key_id, merchant_id)
         if key.revoked_at is None:
             key.revoked_at = now
             key.save(update_fields=["revoked_at"])
-            _record(key, "api_key.revoked", actor, now, revoked_at=[None, now.isoformat()])
+            _record(key, "api_key.revoked", actor, now, reason, revoked_at=[None, now.isoformat()])
+    forget_keys()
+    return key
+
+
+def api_key_allow(
+    *, key_id: str, allowed_networks: Collection[str], actor: Actor, now: datetime, reason: str = ""
+) -> ApiKey:
+    """From where a key may be used; empty: from everywhere. Everywhere in force within seconds. Raises NotFound, InvalidRequest, InvalidState."""
+    networks = [_network(network) for network in allowed_networks]
+    with transaction.atomic():
+        key = _held(key_id, None)
+        if key.revoked_at is not None:
+            raise InvalidState("This key is revoked.")
+        if networks != key.allowed_networks:
+            _record(key, "api_key.allowed", actor, now, reason, allowed_networks=[key.allowed_networks, networks])
+            key.allowed_networks = networks
+            key.save(update_fields=["allowed_networks"])
     forget_keys()
     return key
 
@@ -144,7 +167,7 @@ def _network(text: str) -> str:
         raise InvalidRequest("Not right: allowedNetworks.", fields={"allowedNetworks": [sentence]}) from exc
 
 
-def _record(key: ApiKey, action: str, actor: Actor, now: datetime, **changes: list[object]) -> None:
+def _record(key: ApiKey, action: str, actor: Actor, now: datetime, reason: str = "", **changes: list[object]) -> None:
     record_action(
         actor=actor,
         action=action,
@@ -152,5 +175,6 @@ def _record(key: ApiKey, action: str, actor: Actor, now: datetime, **changes: li
         subject_id=key.pk,
         merchant_id=key.merchant_id,
         now=now,
+        reason=reason,
         changes=changes,
     )

@@ -17,8 +17,9 @@ from django.db.models import Case, F, Value, When
 
 from common.audit import record_action
 from common.changes import Actor
-from common.errors import InvalidRequest
+from common.errors import InvalidRequest, NotFound
 from common.ids import new_id
+from merchants.credentials import forget_sessions
 from merchants.models import MerchantUser
 from merchants.scopes import Scope
 
@@ -38,6 +39,7 @@ def merchant_user_create(
     scopes: Collection[str],
     actor: Actor,
     now: datetime,
+    reason: str = "",
 ) -> MerchantUser:
     """A new user. Raises InvalidRequest (too short a password, a scope that does not exist, a name that is taken)."""
     errors: dict[str, list[str]] = {}
@@ -60,8 +62,47 @@ def merchant_user_create(
     )
     with transaction.atomic():
         user.save(force_insert=True)
-        _record(user, "merchant_user.created", actor, now)
+        _record(user, "merchant_user.created", actor, now, reason)
     return user
+
+
+def merchant_user_reset(*, user_id: str, password: str, actor: Actor, now: datetime, reason: str = "") -> MerchantUser:
+    """A new password: the old one, all sessions and a lock end with it. Raises NotFound, InvalidRequest (too short)."""
+    if len(password) < _SHORTEST:
+        raise InvalidRequest("Not right: password.", fields={"password": [f"At least {_SHORTEST} characters."]})
+    with transaction.atomic():
+        user = _held(user_id)
+        user.password, user.failures, user.locked_until = make_password(password), 0, None
+        user.save(update_fields=["password", "failures", "locked_until"])
+        _end_sessions(user, "password_reset", now)
+        _record(user, "merchant_user.password_reset", actor, now, reason)
+    return user
+
+
+def merchant_user_switch(*, user_id: str, active: bool, actor: Actor, now: datetime, reason: str = "") -> MerchantUser:
+    """Let a user sign in, or no longer: then its sessions end too. Repeating it changes nothing. Raises NotFound."""
+    with transaction.atomic():
+        user = _held(user_id)
+        if user.is_active != active:
+            user.is_active = active
+            user.save(update_fields=["is_active"])
+            if not active:
+                _end_sessions(user, "deactivated", now)
+            _record(user, f"merchant_user.{'activated' if active else 'deactivated'}", actor, now, reason)
+    return user
+
+
+def _held(user_id: str) -> MerchantUser:
+    user = MerchantUser.objects.select_for_update().filter(pk=user_id).first()
+    if user is None:
+        raise NotFound("There is no such user.")
+    return user
+
+
+def _end_sessions(user: MerchantUser, why: str, now: datetime) -> None:
+    """Their access tokens stop working within seconds."""
+    user.sessions.filter(revoked_at=None).update(revoked_at=now, revoked_reason=why)
+    transaction.on_commit(forget_sessions)
 
 
 def user_by_password(*, username: str, password: str, actor: Actor, now: datetime) -> MerchantUser | None:
@@ -101,12 +142,13 @@ def _nobodys_password() -> str:
     return make_password(new_id("none"))
 
 
-def _record(user: MerchantUser, action: str, actor: Actor, now: datetime) -> None:
+def _record(user: MerchantUser, action: str, actor: Actor, now: datetime, reason: str = "") -> None:
     record_action(
         actor=actor,
         action=action,
         subject_type="merchant_user",
         subject_id=user.pk,
         merchant_id=user.merchant_id,
+        reason=reason,
         now=now,
     )

@@ -12,6 +12,7 @@ from payments.admin import (
     refunds,
     review,
     transactions,
+    transfer_runs,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "refunds",
     "review",
     "transactions",
+    "transfer_runs",
 ]

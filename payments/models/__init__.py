@@ -9,6 +9,7 @@ from payments.models.refund import Refund
 from payments.models.refund_batch import RefundBatch, RefundBatchItem
 from payments.models.review import ReviewItem
 from payments.models.transaction import Transaction
+from payments.models.transfer_run import TransferRun, TransferRunItem
 
 __all__ = [
     "Account",
@@ -26,4 +27,6 @@ __all__ = [
     "RefundBatchItem",
     "ReviewItem",
     "Transaction",
+    "TransferRun",
+    "TransferRunItem",
 ]

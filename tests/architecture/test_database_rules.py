@@ -15,6 +15,7 @@ from tests.factories import NOW, ProviderAccountFactory, captured_transaction
 pytestmark = pytest.mark.django_db
 
 APPEND_ONLY = [
+    "transfer_run_item",
     "audit_record",
     "audit_link",
     "journal_entry",
@@ -40,6 +41,7 @@ APPEND_ONLY = [
     "settlement_terms",
 ]
 NEVER_DELETED = [
+    "transfer_run",
     "transaction",
     "payment",
     "operation",

@@ -18,7 +18,7 @@ from merchants.services.sessions import sign_in
 from merchants.services.users import merchant_user_create
 from notifications.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint
 from payments.ledger.fees import Tier
-from payments.models import Bank, Operation, ProviderEvent, Transaction
+from payments.models import Bank, Operation, ProviderEvent, Transaction, TransferRun, TransferRunItem
 from payments.models.provider_event import EventState
 from payments.providers.base import Outcome
 from payments.services.accounts import account_open
@@ -120,6 +120,10 @@ def build_world() -> World:
         now=NOW,
     )
     _settled(account)
+    run = TransferRun.objects.create(
+        id=new_id("run"), requested_by="system:transfer_batch", requested_at=NOW, started_at=NOW, ended_at=NOW
+    )
+    TransferRunItem.objects.create(run=run, transaction=transaction, status="COMPLETED", ended_at=NOW)
     opened = {"currency": "MYR", "name": "Main", "actor": Actor("system:test"), "now": NOW}
     account_open(account_id="acc_1", merchant_id=merchant.pk, live=False, **opened)
     return World(merchant, account, transaction, delivery)

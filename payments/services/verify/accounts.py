@@ -77,3 +77,18 @@ def transfers_agree_with_their_amounts(asked: Asked) -> Found:
                 OR t.status NOT IN ('PENDING', 'FAILED') AND t.status <> CASE t.amount_refunded_minor
                     WHEN 0 THEN 'COMPLETED' WHEN t.amount_captured_minor THEN 'REFUNDED' ELSE 'PARTIALLY_REFUNDED' END)""",
     )
+
+
+@check
+def runs_tell_how_transfers_ended(asked: Asked) -> Found:
+    """What a run of the batch says became of a transfer is what the transfer says, and only batched transfers are in one."""
+    return query(
+        examined="transfer_run_item",
+        violations="""
+            SELECT concat('run ', i.run_id, ' says ', i.status, ' of transfer ', t.id, ', a ', t.method, ' that is ', t.status)
+            FROM transfer_run_item i JOIN transaction t ON t.id = i.transaction_id
+            WHERE t.method <> ALL(%(batched)s)
+                OR i.status <> CASE WHEN t.status IN ('PARTIALLY_REFUNDED', 'REFUNDED') THEN 'COMPLETED' ELSE t.status END
+                OR i.failure_code <> t.failure_code""",
+        batched=sorted(method for method, kind in TRANSFER_TYPES.items() if kind.batched),
+    )

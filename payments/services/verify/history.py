@@ -117,5 +117,5 @@ def history_is_protected(asked: Asked) -> Found:
             UNION ALL
             SELECT concat('trigger ', tgname, ' on ', tgrelid::regclass, ' is switched off')
             FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'A'""",
-        tables=["journal_entry", "posting", "audit_record", "audit_link"],
+        tables=["journal_entry", "posting", "audit_record", "audit_link", "transfer_run_item"],
     )

@@ -229,7 +229,7 @@ def plant(*statements: str, drop: tuple[str, str] | None = None) -> Callable[[Da
         tables = (
             "transaction", "payment", "operation", "refund", "journal_entry", "posting", "audit_record", "statement_line",
             "reconciliation_match", "account", "fee_charge", "refund_batch", "refund_batch_item", "proposal", "review_item",
-            "fee_claim_line", "remittance",
+            "fee_claim_line", "remittance", "transfer_run_item",
         )  # fmt: skip
         with rules_lifted(*tables), connection.cursor() as cursor:
             if drop:
@@ -366,6 +366,12 @@ VIOLATIONS: dict[str, tuple[Callable[[Day], None], set[str]]] = {
     ),
     "facts_are_published": (
         plant("UPDATE fact SET created_at = created_at - interval '16 minutes' WHERE subject_id = '{declined}' AND sequence = 1"),
+        set(),
+    ),
+    "runs_tell_how_transfers_ended": (
+        plant(
+            "UPDATE transfer_run_item SET status = 'FAILED', failure_code = 'INSUFFICIENT_FUNDS' WHERE status = 'COMPLETED'"
+        ),
         set(),
     ),
     "accounts_say_what_the_ledger_says": (
