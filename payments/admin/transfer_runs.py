@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -110,8 +111,7 @@ class TransferRunAdmin(ConsoleAdmin):
             "forecast_more": len(forecast) > _SHOWN,
             "forecast_capped": len(forecast) == MOST,
             "forecast_sums": _sums(forecast),
-            "next_run": now
-            + settings.CELERY_BEAT_SCHEDULE["payments.run_transfer_batch"]["schedule"].remaining_estimate(now),
+            "next_run": _next_run(now),
         }
         return super().changelist_view(request, context | (extra_context or {}))
 
@@ -140,6 +140,13 @@ class TransferRunAdmin(ConsoleAdmin):
             messages.success(request, "The batch runs now. Load this page again to see what became of it.")
             url = html.page_url(run)
         return go_to(request, url)
+
+
+def _next_run(now: datetime) -> datetime:
+    """When the schedule begins the next one, to the minute."""
+    schedule = settings.CELERY_BEAT_SCHEDULE["payments.run_transfer_batch"]["schedule"]
+    at: datetime = now + schedule.remaining_estimate(now) + timedelta(seconds=30)
+    return at.replace(second=0, microsecond=0)
 
 
 def _sums(forecast: list[Any]) -> list[dict[str, Any]]:

@@ -30,7 +30,7 @@ SUBMITTED = {"_form_submitted": "True"}
 def shown_secret(response: Any) -> str:
     """The secret on the page that answers, which nothing may cache."""
     assert response.status_code == 200
-    assert response["Cache-Control"] == "no-store, private"
+    assert "no-store" in response["Cache-Control"]
     [secret] = re.findall(r'id="secret-1"[^>]*value="([^"]+)"', response.content.decode())
     return secret
 
@@ -51,7 +51,7 @@ def key_form(merchant: Merchant, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-NEW_KEY, NEW_USER = "/admin/merchants/apikey/new-key", "/admin/merchants/merchantuser/new-user"
+NEW_KEY, NEW_USER = "/admin/merchants/apikey/new-key/", "/admin/merchants/merchantuser/new-user/"
 
 
 def test_a_key_is_made_shown_once_and_works(sign_in: SignIn) -> None:
@@ -97,7 +97,7 @@ def test_rotating_keeps_the_old_key_for_the_overlap(sign_in: SignIn) -> None:
     old = ApiKeyFactory(allowed_networks=["203.0.113.0/24"])
 
     response = sign_in("onboarding").post(
-        f"/admin/merchants/apikey/{old.pk}/rotate", {"days": "3", "reason": "It leaked"}
+        f"/admin/merchants/apikey/{old.pk}/rotate/", {"days": "3", "reason": "It leaked"}
     )
 
     assert shown_secret(response).startswith("cfk_test_")
@@ -147,7 +147,7 @@ def test_a_user_is_made_and_gets_a_new_password(sign_in: SignIn, settings: Any) 
     first = shown_secret(client.post(NEW_USER, form))
     user = MerchantUser.objects.get()
     merchant_sign_in(username="nurul", password=first, request_id="", now=NOW)
-    second = shown_secret(client.post(f"/admin/merchants/merchantuser/{user.pk}/reset", {"reason": "Forgot it"}))
+    second = shown_secret(client.post(f"/admin/merchants/merchantuser/{user.pk}/reset/", {"reason": "Forgot it"}))
 
     with pytest.raises(Unauthorized):
         merchant_sign_in(username="nurul", password=first, request_id="", now=NOW)
@@ -222,10 +222,10 @@ def test_without_the_permission_nothing_happens(role: str, sign_in: SignIn) -> N
     posts = {
         NEW_KEY: key_form(merchant),
         NEW_USER: {"merchant": merchant.pk, "mode": "test", "username": "x", "scopes": ["account:read"], "reason": "x"},
-        f"/admin/merchants/apikey/{key.pk}/rotate": {"days": 1, "reason": "x"},
+        f"/admin/merchants/apikey/{key.pk}/rotate/": {"days": 1, "reason": "x"},
         f"/admin/merchants/apikey/{key.pk}/revoke/": SUBMITTED | {"reason": "x"},
         f"/admin/merchants/apikey/{key.pk}/networks/": SUBMITTED | {"networks": "", "reason": "x"},
-        f"/admin/merchants/merchantuser/{user.pk}/reset": {"reason": "x"},
+        f"/admin/merchants/merchantuser/{user.pk}/reset/": {"reason": "x"},
         f"/admin/merchants/merchantuser/{user.pk}/switch/": SUBMITTED | {"to": "off", "reason": "x"},
     }
     before = list(ApiKey.objects.values()), list(MerchantUser.objects.values())
@@ -243,7 +243,7 @@ def test_opening_a_form_changes_nothing(sign_in: SignIn) -> None:
     for url in (
         NEW_KEY,
         NEW_USER,
-        f"/admin/merchants/apikey/{key.pk}/rotate?days=1&reason=x",
+        f"/admin/merchants/apikey/{key.pk}/rotate/?days=1&reason=x",
         f"/admin/merchants/apikey/{key.pk}/revoke/?reason=x&_form_submitted=True",
         f"/admin/merchants/apikey/{key.pk}/networks/?reason=x&_form_submitted=True",
         f"/admin/notifications/webhookendpoint/{endpoint.pk}/switch/?to=off&reason=x&_form_submitted=True",

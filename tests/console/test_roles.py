@@ -15,10 +15,21 @@ SEES = {  # list: the roles that may open it
     "payments/feeplan": {"operations", "refunds", "finance", "finance_lead", "auditor", "superuser"},
     "payments/posting": {"operations", "refunds", "finance", "finance_lead", "auditor", "superuser"},
     "reconciliation/break": {"operations", "refunds", "finance", "finance_lead", "auditor", "superuser"},
-    "notifications/webhookdelivery": {"operations", "refunds", "support", "auditor", "superuser"},
-    "merchants/merchant": {"operations", "refunds", "finance", "finance_lead", "support", "auditor", "superuser"},
-    "merchants/apikey": {"operations", "refunds", "auditor", "superuser"},
-    "merchants/provideraccount": {"operations", "refunds", "auditor", "superuser"},
+    "notifications/webhookdelivery": {"operations", "refunds", "support", "onboarding", "auditor", "superuser"},
+    "merchants/merchant": {
+        "operations",
+        "refunds",
+        "finance",
+        "finance_lead",
+        "support",
+        "onboarding",
+        "auditor",
+        "superuser",
+    },
+    "merchants/apikey": {"operations", "refunds", "onboarding", "auditor", "superuser"},
+    "merchants/merchantuser": {"operations", "refunds", "onboarding", "auditor", "superuser"},
+    "payments/transferrun": {"operations", "refunds", "finance", "finance_lead", "support", "auditor", "superuser"},
+    "merchants/provideraccount": {"operations", "refunds", "onboarding", "auditor", "superuser"},
     "common/fact": {"operations", "refunds", "auditor", "superuser"},
     "common/auditrecord": {"auditor", "superuser"},
     "auth/user": {"auditor", "superuser"},
@@ -62,11 +73,23 @@ def test_acts_belong_to_their_roles_alone(db: None) -> None:
 
     holders = {
         act: set(Group.objects.filter(permissions__codename=act).values_list("name", flat=True))
-        for act in ("refund_transaction", "look_up_operation", "replay_webhookdelivery")
+        for act in (
+            "refund_transaction",
+            "look_up_operation",
+            "replay_webhookdelivery",
+            "switch_webhookendpoint",
+            "run_transfers",
+            "manage_apikey",
+            "manage_merchantuser",
+        )
     }
 
     assert holders == {
         "refund_transaction": {"refunds"},
         "look_up_operation": {"operations", "refunds", "finance", "finance_lead"},
-        "replay_webhookdelivery": {"operations", "refunds"},
+        "replay_webhookdelivery": {"operations", "refunds", "onboarding"},
+        "switch_webhookendpoint": {"operations", "refunds", "onboarding"},
+        "run_transfers": {"operations", "refunds"},
+        "manage_apikey": {"onboarding"},
+        "manage_merchantuser": {"onboarding"},
     }
