@@ -6,7 +6,7 @@ from common.triggers import append_only, fixed_columns, no_delete
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payments", "0021_transfer_runs")]
+    dependencies = [("payments", "0022_transfer_runs")]
     operations = [
         append_only("transfer_run_item"),
         no_delete("transfer_run"),

@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("payments", "0020_failures"),
+        ("payments", "0021_operation_ended"),
     ]
 
     operations = [
