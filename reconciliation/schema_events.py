@@ -49,6 +49,7 @@ _SETTLEMENT: dict[str, Any] = {
     "amount": 944.75,
 }
 
+
 class PayoutEventData(serializers.Serializer[Any]):
     payoutId = serializers.CharField()
     settlementId = serializers.CharField()
