@@ -71,11 +71,16 @@ VIOLATIONS: dict[str, tuple[str, set[str]]] = {
     ),
     "payouts_are_proven": (
         f"UPDATE bank_line SET amount_minor = amount_minor - 1 WHERE end_to_end_id = (SELECT end_to_end_id FROM payout WHERE id = {PROVEN})",
-        set(),
+        {"the_bank_has_what_was_matched"},
     ),
     "payouts_are_booked": (
         "UPDATE fact SET subject_id = 'pyt_other' WHERE name = 'payout.returned'",
         {"every_payout_version_has_its_fact"},
+    ),
+    "what_people_confirmed_is_unproven": (
+        """UPDATE posting SET account_id = (SELECT code FROM ledger_account WHERE code LIKE 'payout_in_transit:%' LIMIT 1)
+           WHERE account_id = 'bank:unproven:test:MYR'""",
+        {"payouts_are_booked", "payouts_in_transit_are_what_was_settled", "stages_add_up_to_the_ledger"},
     ),
     "payout_files_add_up": (
         "UPDATE payout_file SET total_minor = total_minor + 1",

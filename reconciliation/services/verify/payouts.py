@@ -86,6 +86,27 @@ def payouts_are_booked(asked: Asked) -> Found:
 
 
 @check
+def what_people_confirmed_is_unproven(asked: Asked) -> Found:
+    """On the unproven bank account stand the payouts that two people said to have arrived and no bank line shows, and nothing else."""
+    return query(
+        examined="ledger_account WHERE kind = 'bank'",
+        violations="""
+            WITH said AS (
+                SELECT p.live, p.currency, sum(p.amount_minor) AS minor FROM payout p
+                WHERE p.state = 'PAID' AND p.confirmed_by_id IS NOT NULL
+                    AND NOT EXISTS (SELECT FROM reconciliation_bank_match m WHERE m.payout_id = p.id)
+                GROUP BY 1, 2
+            ), booked AS (
+                SELECT a.live, a.currency, -sum(o.amount_minor) AS minor FROM ledger_account a JOIN posting o ON o.account_id = a.code
+                WHERE left(a.code, 14) = 'bank:unproven:' GROUP BY 1, 2
+            )
+            SELECT concat(CASE WHEN live THEN 'live' ELSE 'test' END, ' payouts in ', currency, ' that people confirmed come to ',
+                          coalesce(said.minor, 0), ', the unproven account has ', coalesce(booked.minor, 0))
+            FROM said FULL JOIN booked USING (live, currency) WHERE coalesce(said.minor, 0) <> coalesce(booked.minor, 0)""",
+    )
+
+
+@check
 def payout_files_add_up(asked: Asked) -> Found:
     """A file that the bank may have has the payouts and the sum that it says."""
     return query(
