@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from common.database import constraint_of
 from common.models import AuditRecord
 from payments import states
 from payments.models import JournalEntry, Posting
 from reconciliation.models.payout import FILE_MOVES, PAYOUT_MOVES
 from reconciliation.models.settlement import SETTLEMENT_MOVES
-from tests.factories import NOW, ProviderAccountFactory, captured_transaction
+from tests.factories import NOW, ProviderAccountFactory, captured_transaction, new_account, new_transfer
 
 pytestmark = pytest.mark.django_db
 
@@ -217,3 +218,47 @@ def test_what_was_asked_for_is_not_changed_afterwards(table, change):
 
     with pytest.raises(IntegrityError, match="not changed afterwards"):
         run(f"UPDATE {table} SET {change}")
+
+
+@pytest.mark.parametrize(
+    ("statement", "rule"),
+    [
+        ("UPDATE payment SET provider_account_id = %(strange)s", "payment_within_its_merchant"),
+        ("UPDATE provider_account SET live = NOT live", "provider_account_fixed_columns"),
+        (
+            (
+                "INSERT INTO refund SELECT 'rfd_x', 'SUCCEEDED', 'MYR', 1, 'r', 'x', '', '', now(), now(), now(), p.id, t.id"
+                " FROM transaction t, payment p WHERE t.id <> p.transaction_id LIMIT 1"
+            ),
+            "refund_of_its_transactions_payment",
+        ),
+        (
+            (
+                "INSERT INTO review_item (id, kind, state, payment_id, operation_id, summary, details, currency, suspense_minor,"
+                " accepted_minor, opened_at, decision, resolved_by, resolution) SELECT 'rev_x', 'OVERDUE', 'OPEN', p.id, o.id, '', '{}', '',"
+                " 0, 0, now(), '', '', '' FROM operation o, payment p WHERE p.id <> o.payment_id LIMIT 1"
+            ),
+            "review_item_of_its_payments_operation",
+        ),
+    ],
+)
+def test_rows_that_belong_together_are_one_merchants(statement, rule):
+    captured_transaction(ProviderAccountFactory())
+    captured_transaction(ProviderAccountFactory())
+    columns = "id, state, currency, amount_minor, reason, requested_by, failure_code, failure_reason, created_at, updated_at, completed_at"
+    statement = statement.replace("INTO refund SELECT", f"INTO refund ({columns}, payment_id, transaction_id) SELECT")
+
+    with pytest.raises(IntegrityError) as refused, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, {"strange": ProviderAccountFactory().pk} if "%(strange)s" in statement else None)
+
+    assert constraint_of(refused.value) == rule
+
+
+def test_a_transfer_does_not_reach_into_another_merchants_account():
+    ours = new_account(minor=100)
+    made = new_transfer(ours, new_account(ours.merchant), 1)
+
+    for strange in (new_account(), new_account(ours.merchant, currency="MYR"), new_account(ours.merchant, live=True)):
+        with pytest.raises(IntegrityError) as refused:
+            run("UPDATE transaction SET to_account_id = %s WHERE id = %s", strange.pk, made.pk)
+        assert constraint_of(refused.value) == "transfer_within_its_merchant"

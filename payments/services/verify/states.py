@@ -157,3 +157,21 @@ def questions_are_closed_by_two(asked: Asked) -> Found:
                     OR p.decided_by_id = p.proposed_by_id END""",
         ended=_ENDED,
     )
+
+
+@check
+def payments_stay_within_their_merchant(asked: Asked) -> Found:
+    """A payment goes through an account of its transaction's merchant and mode; its refunds and their operations are its own."""
+    return query(
+        examined="payment",
+        violations="""
+            SELECT concat('payment ', p.id, ' of ', t.id, ' goes through ', a.id, ', another merchant''s or mode''s')
+            FROM payment p JOIN transaction t ON t.id = p.transaction_id JOIN provider_account a ON a.id = p.provider_account_id
+            WHERE (t.merchant_id, t.live, t.currency) <> (a.merchant_id, a.live, p.currency)
+            UNION ALL
+            SELECT concat('refund ', r.id, ' of ', r.transaction_id, ' is of payment ', p.id, ' of ', p.transaction_id)
+            FROM refund r JOIN payment p ON p.id = r.payment_id WHERE p.transaction_id <> r.transaction_id
+            UNION ALL
+            SELECT concat('operation ', o.id, ' of payment ', o.payment_id, ' carries out refund ', r.id, ' of ', r.payment_id)
+            FROM operation o JOIN refund r ON r.id = o.refund_id WHERE r.payment_id IS DISTINCT FROM o.payment_id""",
+    )

@@ -229,7 +229,7 @@ def plant(*statements: str, drop: tuple[str, str] | None = None) -> Callable[[Da
         tables = (
             "transaction", "payment", "operation", "refund", "journal_entry", "posting", "audit_record", "statement_line",
             "reconciliation_match", "account", "fee_charge", "refund_batch", "refund_batch_item", "proposal", "review_item",
-            "fee_claim_line", "remittance", "transfer_run_item",
+            "fee_claim_line", "remittance", "transfer_run_item", "provider_account",
         )  # fmt: skip
         with rules_lifted(*tables), connection.cursor() as cursor:
             if drop:
@@ -328,6 +328,10 @@ VIOLATIONS: dict[str, tuple[Callable[[Day], None], set[str]]] = {
     "hosted_transactions_end": (
         plant("UPDATE transaction SET status = 'PENDING', expires_at = '2026-03-02 03:00Z' WHERE hosted AND status = 'CANCELLED'"),
         {"the_recorded_status_is_the_present_one"},
+    ),
+    "payments_stay_within_their_merchant": (
+        plant("UPDATE provider_account SET live = true WHERE account_key = 'CARDS'"),
+        set(),
     ),
     "questions_are_closed_by_two": (
         plant("UPDATE review_item SET decision = 'STANDS' WHERE decision = 'WRITE_OFF'"),
