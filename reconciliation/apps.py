@@ -10,10 +10,10 @@ class ReconciliationConfig(AppConfig):
         from common.approvals import register
         from payments.services.reconciled import answer_with
         from reconciliation.selectors import reconciliation_states
-        from reconciliation.services import closing, payouts, resolutions, rule_sets
+        from reconciliation.services import closing, payouts, quarantine, resolutions, rule_sets
         from reconciliation.sources import sync_sources
 
-        for act in (*closing.ACTS, *payouts.ACTS, *resolutions.ACTS, rule_sets.ACT):
+        for act in (*closing.ACTS, *payouts.ACTS, *resolutions.ACTS, rule_sets.ACT, quarantine.ACT):
             register(act)
         post_migrate.connect(sync_sources, sender=self)
         answer_with(reconciliation_states)
