@@ -39,6 +39,13 @@ ACTS = {  # permission -> (model it belongs to, what it allows)
         "ruleset",
         "Can draft and rehearse matching rules, and propose that they go live",
     ),
+    "reconciliation.import_statement": ("statement", "Can upload a statement"),
+    "reconciliation.fix_quarantinedline": (
+        "quarantinedline",
+        "Can put unreadable lines right, and propose to discard them",
+    ),
+    "reconciliation.approve_quarantinedline": ("quarantinedline", "Can approve that an unreadable line is discarded"),
+    "reconciliation.map_source": ("source", "Can describe the columns of a source's files"),
     "reconciliation.approve_ruleset": ("ruleset", "Can approve that matching rules go live"),
     "notifications.replay_webhookdelivery": ("webhookdelivery", "Can send a webhook again"),
     "notifications.switch_webhookendpoint": ("webhookendpoint", "Can switch a webhook endpoint on and off"),
@@ -113,6 +120,8 @@ _FINANCE = (
     "reconciliation.propose_ruleset",
     "reconciliation.propose_payout",
     "reconciliation.download_payoutfile",
+    "reconciliation.import_statement",
+    "reconciliation.fix_quarantinedline",
 )
 _FINANCE_LEAD = (
     *_FINANCE,
@@ -122,6 +131,7 @@ _FINANCE_LEAD = (
     "reconciliation.approve_*",
     "reconciliation.write_off_any_break",
     *_SOURCES,
+    "reconciliation.map_source",
 )
 
 ROLES = {

@@ -5,15 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.contrib.admin.utils import unquote
+from django.http import HttpRequest, HttpResponse
+from unfold.decorators import action
 
 from common.console.base import ConsoleAdmin, EditableAdmin
 from common.console.columns import mode, pretty, related, when
-from reconciliation.models import BankAccount, Source, SourceMapping
+from reconciliation.admin.mapping_wizard import mapping_wizard
+from reconciliation.models import BankAccount, FileFormat, Source, SourceMapping
 
 
 @admin.register(Source)
 class SourceAdmin(EditableAdmin):
+    actions_detail = ("columns",)
     list_display = ("code", "name", "side", "format", "zone", "due_days", "due_time", "is_active")
     list_filter = ("side", "is_active")
     search_fields = ("=code", "name")
@@ -45,6 +49,18 @@ class SourceAdmin(EditableAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("reconciliation.add_source"))
+
+    def has_map_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return bool(request.user.has_perm("reconciliation.map_source"))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        """Only a source whose columns somebody has to describe."""
+        mapped = Source.objects.filter(pk=unquote(str(object_id)), format=FileFormat.MAPPED).exists()
+        return list(super().get_actions_detail(request, object_id)) if mapped else []
+
+    @action(description="Describe the columns", permissions=["map"], url_path="columns", icon="view_column")
+    def columns(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return mapping_wizard(self, request, object_id)
 
 
 @admin.register(SourceMapping)

@@ -8,9 +8,10 @@ from django.http import HttpRequest
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 
 from common.console.base import ConsoleAdmin
-from common.console.columns import column, day, mode, money, pretty, reference, related, state, when
+from common.console.columns import column, day, mode, money, reference, related, state, when
 from common.console.filters import DayFilter
 from reconciliation.admin.filters import ProviderFilter
+from reconciliation.admin.statement_page import StatementPages
 from reconciliation.models import Statement, StatementFile, StatementFileChunk, StatementLine
 
 
@@ -20,7 +21,7 @@ def sha256(statement: Statement) -> str:
 
 
 @admin.register(Statement)
-class StatementAdmin(ConsoleAdmin):
+class StatementAdmin(StatementPages, ConsoleAdmin):
     list_display = (
         day("day", "Day"),
         "provider",
@@ -29,6 +30,7 @@ class StatementAdmin(ConsoleAdmin):
         state("state"),
         "line_count",
         "new_line_count",
+        "quarantined_count",
         when("received_at", "Received"),
     )
     list_filter = (ProviderFilter, ("state", ChoicesDropdownFilter), "live", ("day", RangeDateFilter))
@@ -38,8 +40,7 @@ class StatementAdmin(ConsoleAdmin):
     ordering = ("-received_at",)
     details = (
         (None, (reference("id", "Statement"), "provider", related("provider_account", "Account"), mode(), "day")),
-        ("Read", (state("state"), "reason", "line_count", "new_line_count", "quarantined_count", sha256)),
-        ("Control totals", (state("controls", "Control totals"), pretty("stated", "The file states"))),
+        ("Read", (state("state"), state("controls", "Control totals"), sha256)),
         ("When", (when("received_at", "Received"), when("imported_at", "Imported"))),
     )
 

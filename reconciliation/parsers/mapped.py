@@ -307,18 +307,18 @@ class MappedReader:
     stated: Totals | None = None
     balances: tuple[Balance, ...] = ()
 
-    def __init__(self, file: BinaryIO, table: Table, parser: MappedParser) -> None:
+    def __init__(self, rows: Iterator[tuple[int, list[str]]], table: Table, parser: MappedParser) -> None:
         self.parser = parser
         self.totals = Totals()
         self.unread = 0
-        self._file = file
+        self._rows = rows
         self._table = table
 
     def __iter__(self) -> Iterator[Item]:
         table, skip = self._table, re.compile(self._table.skip_matching) if self._table.skip_matching else None
         lines = amount = fee = net = 0
         headed = False
-        for number, row in raw_rows(self._file, table):
+        for number, row in self._rows:
             if number <= table.skip_rows:
                 continue
             if not headed:

@@ -13,7 +13,7 @@ from reconciliation.parsers.base import LineParser, Reader, RefusedFile
 from reconciliation.parsers.bytes import ZIP
 from reconciliation.parsers.camt053 import Camt053Reader
 from reconciliation.parsers.entries import EntryParser
-from reconciliation.parsers.mapped import MappedParser, MappedReader, Table, table_of
+from reconciliation.parsers.mapped import MappedParser, MappedReader, Table, raw_rows, table_of
 from reconciliation.parsers.mt940 import Mt940Reader
 from reconciliation.parsers.sheets import sheet_rows
 from reconciliation.parsers.table import Format, TableParser, TableReader, csv_rows
@@ -45,7 +45,7 @@ def open_reader(expected: Expected, file: BinaryIO) -> Reader:
         return TableReader(rows, table, day=_day(expected), account_key=expected.account_key)
     if source.format == FileFormat.MAPPED:
         mapped = mapped_table(source)
-        return MappedReader(file, mapped, _mapped_parser(expected, mapped))
+        return MappedReader(raw_rows(file, mapped), mapped, _mapped_parser(expected, mapped))
     if source.format == FileFormat.CAMT053:
         return Camt053Reader(file, _entry_parser(expected))
     return Mt940Reader(file, _entry_parser(expected), encoding=source.encoding)
