@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, BinaryIO
@@ -238,17 +238,15 @@ def _keep_line_by_line(
 
 def _copy(cursor: Any, kept: Kept, items: Iterable[Item], unread: list[Unread]) -> None:
     """Stream the file's lines into the temporary table; what could not be read goes to `unread`. Raises RefusedFile."""
-    seen: dict[Hashable, int] = {}
-    key, row = kept.key, kept.row
+    row = kept.row
     with cursor.copy(kept.copy) as copy:
         for item in items:
             if isinstance(item, Unread):
                 unread.append(item)
-                continue
-            name = key(item)
-            occurrence = seen[name] = seen.get(name, 0) + 1
-            copy.write_row(row(item, occurrence))
+            else:
+                copy.write_row(row(item))
     cursor.execute("ANALYZE incoming_line")
+    cursor.execute(kept.twins)
 
 
 def _told(reader: Reader, file: BinaryIO, size: int, progress: Progress) -> Iterator[Item]:

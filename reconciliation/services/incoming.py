@@ -48,8 +48,9 @@ class Kept:
 
     create: str
     copy: str
-    row: Callable[[Any, int], tuple[Any, ...]]  # (line, occurrence)
+    row: Callable[[Any], tuple[Any, ...]]
     key: Callable[[Any], Hashable]  # what says, with the occurrence, which line it is
+    twins: str  # numbers lines of the same key; in the database, because a file has too many keys to hold
     contradictions: str
     apply: str
 
@@ -68,18 +69,25 @@ def _kept(table: str, columns: dict[str, str], key: tuple[str, ...], account_col
         else ("", "")
     )
 
-    def row(line: Any, occurrence: int) -> tuple[Any, ...]:
-        return (line.number, occurrence, *[getattr(line, name) for name in names])
+    def row(line: Any) -> tuple[Any, ...]:
+        return (line.number, *[getattr(line, name) for name in names])
 
     def key_of(line: Any) -> Hashable:
         return tuple(getattr(line, name) for name in key)
 
     return Kept(
-        create=f"""CREATE TEMPORARY TABLE incoming_line (number integer, occurrence integer,
+        create=f"""CREATE TEMPORARY TABLE incoming_line (number integer, occurrence integer NOT NULL DEFAULT 1,
             {", ".join(f"{name} {type_}" for name, type_ in columns.items())}) ON COMMIT DROP""",
-        copy=f"COPY incoming_line (number, occurrence, {listed}) FROM STDIN",
+        copy=f"COPY incoming_line (number, {listed}) FROM STDIN",
         row=row,
         key=key_of,
+        twins=f"""
+            UPDATE incoming_line i SET occurrence = t.occurrence
+            FROM (SELECT number, row_number() OVER (PARTITION BY {", ".join(key)} ORDER BY number) AS occurrence
+                  FROM incoming_line
+                  WHERE ({", ".join(key)}) IN (SELECT {", ".join(key)} FROM incoming_line
+                                               GROUP BY {", ".join(key)} HAVING count(*) > 1)) t
+            WHERE t.number = i.number AND t.occurrence > 1""",
         contradictions=f"""
             SELECT i.number, i.{key[1]}, l.number, l.statement_id
             FROM incoming_line i

@@ -6,6 +6,7 @@ import io
 from datetime import date
 from typing import Any
 
+import mt940 as mt940_library
 import pytest
 
 from reconciliation.parsers.base import Entry, RefusedFile, Unread
@@ -223,3 +224,30 @@ def test_an_mt940_entry_that_cannot_be_read_is_set_aside(bad: str) -> None:
 
     assert [type(x) for x in items] == [Entry, Unread]
     assert (reader.stated.lines, reader.stated.net) == (2, 300)
+
+
+def test_an_independent_reader_of_mt940_finds_the_same_amounts_and_balances() -> None:
+    content = mt940(
+        [
+            ":61:2603020302C150,25NTRFNONREF//BANKREF1",
+            ":86:Remittance of the day",
+            ":61:2603020302D50,5NMSCORDER1//BANKREF2",
+            ":86:Payout 77",
+            ":61:2603010301RC0,25NTRFREF3//BANKREF3",
+            ":61:260302C1000000,NTRFNONREF//BANKREF4",
+        ],
+        opening="C260301EUR1000,00",
+        closing="C260302EUR1001099,50",
+    )
+
+    reader, entries = read(content, Mt940Reader)
+    theirs = mt940_library.parse(content.decode())
+
+    assert [x.amount_minor for x in entries if not x.reversal] == [
+        int(x.data["amount"].amount * 100) for x in theirs if x.data["status"] in ("C", "D")
+    ]
+    assert [abs(x.amount_minor) for x in entries] == [abs(int(x.data["amount"].amount * 100)) for x in theirs]
+    assert [x.booked_on for x in entries] == [x.data.get("guessed_entry_date", x.data["date"]) for x in theirs]
+    stated = theirs.data["final_opening_balance"], theirs.data["final_closing_balance"]
+    [balance] = reader.balances
+    assert (balance.opening_minor, balance.closing_minor) == tuple(int(x.amount.amount * 100) for x in stated)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
 from common.models import AuditRecord
@@ -167,3 +170,30 @@ def test_eight_imports_of_two_files_at_once_keep_each_line_once() -> None:
     assert results == ["IMPORTED"] * 8
     assert Statement.objects.count() == 2
     assert StatementLine.objects.count() == 80
+
+
+def test_a_file_that_nobody_would_read_is_turned_away_before_anything_is_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    ProviderAccountFactory(account_key="SE1")
+    content = fpx_file([Listed("SE1", "F1", "EPG1")])
+    monkeypatch.setattr("reconciliation.parsers.bytes.MAX_BYTES", len(content) - 1)
+    file = tmp_path / "large.csv"
+    file.write_bytes(content)
+
+    with pytest.raises(CommandError, match="is larger than") as refused:
+        call_command("import_statement", str(file), "--provider=fpx", f"--date={DAY}", "--test")
+
+    assert refused.value.returncode == 2
+    assert (Statement.objects.count(), StatementFile.objects.count()) == (0, 0)
+
+
+def test_a_file_in_several_pieces_is_kept_byte_for_byte(monkeypatch: pytest.MonkeyPatch) -> None:
+    account = ProviderAccountFactory(account_key="SE1")
+    monkeypatch.setattr("reconciliation.parsers.bytes.PIECE", 1_000)
+
+    statement = imported(account, [Listed("SE1", f"F{n}", f"EPG{n}") for n in range(100)])
+
+    assert statement.file.chunks.count() > 5
+    assert statement.file.content() == fpx_file([Listed("SE1", f"F{n}", f"EPG{n}") for n in range(100)], account="SE1")
+    assert bytes(statement.sha256) == hashlib.sha256(statement.file.content()).digest()
