@@ -177,7 +177,7 @@ class MappingForm(forms.Form):
         return types
 
     def mapping(self, kind: str) -> dict[str, Any]:
-        """In its stored form (parsers.mapped.table_of)."""
+        """In its stored form (parsers.mapped.mapping_of)."""
         given = self.cleaned_data
         names = (
             "encoding",

@@ -21,7 +21,7 @@ from common.errors import CounterfoilError, InvalidRequest
 from reconciliation.admin.mapping_forms import MappingForm, Sample, SampleForm, header_of, initial_of
 from reconciliation.models import BankAccount, FileFormat, Side, Source, SourceMapping
 from reconciliation.parsers.base import Item, Line, RefusedFile, Unread
-from reconciliation.parsers.mapped import BadMapping, MappedParser, MappedReader, table_of
+from reconciliation.parsers.mapped import BadMapping, MappedParser, MappedReader, mapping_of
 from reconciliation.services.mappings import source_mapping_save
 
 _SHOWN = 20
@@ -91,7 +91,7 @@ def _work(
         return None
     mapping = form.mapping(sample.kind)
     try:
-        table = table_of(mapping, bank=bank)
+        table = mapping_of(mapping, bank=bank)
     except BadMapping as exc:
         _complain(form, exc.problems)
         return None

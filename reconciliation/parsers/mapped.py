@@ -89,7 +89,7 @@ class Table:
     sign: str = "signed"
 
 
-def table_of(given: Mapping[str, Any], *, bank: bool) -> Table:
+def mapping_of(given: Mapping[str, Any], *, bank: bool) -> Table:
     """A mapping from its stored form. Raises BadMapping naming each field at fault."""
     problems: dict[str, str] = {}
     known = {name for name in Table.__dataclass_fields__ if name != "bank"}

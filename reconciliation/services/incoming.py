@@ -10,8 +10,6 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
-from reconciliation.parsers.base import Entry, Line
-
 _LINE = {
     "account_key": "text",
     "type": "text",
@@ -106,10 +104,3 @@ def _kept(table: str, columns: dict[str, str], key: tuple[str, ...], account_col
 
 LINES = _kept("statement_line", _LINE, ("account_key", "provider_reference", "type"), account_column=True)
 ENTRIES = _kept("bank_line", _ENTRY, ("account_key", "reference"), account_column=False)
-
-
-def minor_fields(line: Line | Entry) -> tuple[int, int, int]:
-    """Amount, fee and net of either."""
-    if isinstance(line, Line):
-        return line.amount_minor, line.fee_minor, line.net_minor
-    return line.amount_minor, 0, line.amount_minor

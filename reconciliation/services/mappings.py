@@ -13,7 +13,7 @@ from common.audit import record_action
 from common.changes import Actor
 from common.errors import InvalidRequest, InvalidState, NotFound
 from reconciliation.models import FileFormat, Side, Source, SourceMapping
-from reconciliation.parsers.mapped import BadMapping, table_of
+from reconciliation.parsers.mapped import BadMapping, mapping_of
 
 
 def source_mapping_save(
@@ -30,7 +30,7 @@ def source_mapping_save(
         if source.format != FileFormat.MAPPED:
             raise InvalidState(f"The files of {source} are {source.get_format_display()}.")
         try:
-            table_of(mapping, bank=source.side == Side.BANK)
+            mapping_of(mapping, bank=source.side == Side.BANK)
         except BadMapping as exc:
             fields = {name: [problem] for name, problem in exc.problems.items()}
             raise InvalidRequest("The description is not whole.", fields=fields) from exc

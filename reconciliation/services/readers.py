@@ -13,7 +13,7 @@ from reconciliation.parsers.base import LineParser, Reader, RefusedFile
 from reconciliation.parsers.bytes import ZIP
 from reconciliation.parsers.camt053 import Camt053Reader
 from reconciliation.parsers.entries import EntryParser
-from reconciliation.parsers.mapped import MappedParser, MappedReader, Table, raw_rows, table_of
+from reconciliation.parsers.mapped import MappedParser, MappedReader, Table, mapping_of, raw_rows
 from reconciliation.parsers.mt940 import Mt940Reader
 from reconciliation.parsers.sheets import sheet_rows
 from reconciliation.parsers.table import Format, TableParser, TableReader, csv_rows
@@ -66,7 +66,7 @@ def mapped_table(source: Source) -> Table:
     mapping = SourceMapping.objects.filter(source=source, version=source.mapping_version).first()
     if mapping is None:
         raise RefusedFile(f"nobody has described the columns of {source.name} yet")
-    return table_of(mapping.mapping, bank=source.side == Side.BANK)
+    return mapping_of(mapping.mapping, bank=source.side == Side.BANK)
 
 
 def _mapped_parser(expected: Expected, table: Table) -> MappedParser:

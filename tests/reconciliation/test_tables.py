@@ -14,7 +14,7 @@ import xlsxwriter
 
 from reconciliation.parsers import amk, vnpay
 from reconciliation.parsers.base import Entry, Line, LineProblem, RefusedFile, Totals, Unread
-from reconciliation.parsers.mapped import BadMapping, MappedParser, MappedReader, raw_rows, table_of
+from reconciliation.parsers.mapped import BadMapping, MappedParser, MappedReader, mapping_of, raw_rows
 from reconciliation.parsers.sheets import sheet_rows
 from reconciliation.parsers.table import Format, Rows, TableReader, csv_rows
 
@@ -170,7 +170,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 def mapped(
     content: bytes, changes: dict[str, Any] | None = None, *, day: date = DAY, **options: Any
 ) -> tuple[MappedReader, list[Any]]:
-    table = table_of(PROVIDER | (changes or {}), bank=False)
+    table = mapping_of(PROVIDER | (changes or {}), bank=False)
     reader = MappedReader(
         raw_rows(io.BytesIO(content), table), table, MappedParser(table, zone=BERLIN, day=day, **options)
     )
@@ -219,7 +219,7 @@ def test_a_mapping_says_how_a_table_is_read() -> None:
     ],
 )
 def test_an_amount_is_one_only_as_declared(declared: dict[str, str], text: str, minor: int | None) -> None:
-    table = table_of(PROVIDER | declared, bank=False)
+    table = mapping_of(PROVIDER | declared, bank=False)
     kind = "Erstattung" if (minor or 0) < 0 else "Zahlung"
     parser = MappedParser(table, zone=BERLIN, day=DAY)
     row = ["02.03.2026 12:00", kind, "K1", "A1", "E1", text, "0", ""]
@@ -262,7 +262,7 @@ def test_an_hour_that_the_clock_has_twice_or_not_at_all_is_set_aside() -> None:
 
 
 def test_a_bank_s_table_with_two_columns() -> None:
-    table = table_of(
+    table = mapping_of(
         {
             "header": ["Date", "Ref", "Paid in", "Paid out", "Text"],
             "columns": {
@@ -310,6 +310,6 @@ def test_a_bank_s_table_with_two_columns() -> None:
 )
 def test_a_mapping_that_is_not_whole_names_its_fields(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(BadMapping) as bad:
-        table_of(PROVIDER | changes, bank=False)
+        mapping_of(PROVIDER | changes, bank=False)
 
     assert field in bad.value.problems
