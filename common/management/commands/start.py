@@ -73,7 +73,7 @@ class Command(BaseCommand):
         for process in services.processes:
             self.supervisor.watch(process)
         host, port = self.claim(bind, services)
-        live_port = self.claim(f"{host}:{port + 1 if bind.rsplit(':', 1)[1] != '0' else 0}", services)[1]
+        live_port = self.claim_live(host, port, services)
         sandbox = "{}:{}".format(*self.claim(sandbox_bind, services))
         self.url = f"http://{host}:{port}"
         self.environment = {
@@ -118,6 +118,15 @@ class Command(BaseCommand):
                 raise GaveUp(f"{bind} is taken by another program; choose another with --bind or --sandbox-bind.")
             time.sleep(0.2)
         return host, int(port)
+
+    def claim_live(self, host: str, port: int, services: Services) -> int:
+        """The port of the live streams: the one after the site's, or any free one, because nobody types its address."""
+        try:
+            return self.claim(f"{host}:{port + 1}", services)[1]
+        except GaveUp:
+            live_port = free_port()
+            self.say(f"port {port + 1} is taken by another program: live streams listen on {live_port}")
+            return live_port
 
     def prepare(self, *arguments: str, **environment: str) -> None:
         log = self.data_dir / f"log/{arguments[0]}.log"
