@@ -137,9 +137,10 @@ class Settlement(models.Model):
 class SettlementLine(models.Model):
     """The claim of one journal entry. Its net is what the entry credits to the merchant: gross less refund, dispute and fee, plus adjustment."""
 
-    # No index on the entry's side but the key; settlement, time and entry are one index, by which lines are read in order.
+    # Settlement, time and entry are one index, by which lines are read in order. That the entries exist is looked at set-wise when lines
+    # are added (migration 0020), not row by row: a foreign key would take as long as everything else.
     entry = models.OneToOneField(
-        JournalEntry, on_delete=models.PROTECT, primary_key=True, related_name="settlement_line"
+        JournalEntry, on_delete=models.PROTECT, primary_key=True, db_constraint=False, related_name="settlement_line"
     )
     settlement = models.ForeignKey(Settlement, on_delete=models.PROTECT, db_index=False, related_name="lines")
     booked_at = models.DateTimeField()

@@ -120,9 +120,9 @@ def _last(book: Book) -> Settlement | None:
 
 
 def _worth_it(book: Book, terms: SettlementTerms, days: Sequence[date]) -> list[date]:
-    """The days by whose cut-off there is anything to settle: a long quiet time costs one query."""
-    if not days:
-        return []
+    """The days by whose cut-off there is anything to settle: a long quiet time costs one query, an ordinary night none."""
+    if len(days) < 2:
+        return list(days)
     with database.atomic(), connection.cursor() as cursor:
         patient()
         cursor.execute(claims.EARLIEST_OPEN, _parameters(book, terms))

@@ -350,6 +350,10 @@ def test_a_line_is_not_added_to_a_settlement_that_is_made(made: Settlement) -> N
     refused("lines come before it", _copy(made.pk, f"'{made.entry_id}'"))
 
 
+def test_a_line_needs_an_entry_that_is_there(made: Settlement) -> None:
+    refused("no journal entry jrn_none", _copy("stl_other", "'jrn_none'"))
+
+
 def test_a_settlement_without_its_lines_does_not_commit(made: Settlement) -> None:
     columns = [field.column for field in Settlement._meta.concrete_fields]
     changed = {"id": "'stl_x'", "day": "day + 1", "entry_id": "NULL"}
