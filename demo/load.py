@@ -15,6 +15,7 @@ from django.utils import timezone
 from common.changes import Actor
 from common.data_dir import running_urls
 from common.ids import new_id
+from demo.agreements import agree
 from demo.cast import CAST, OPERATORS, Role
 from demo.onboarding import open_accounts, open_bank, open_fpx, open_migs
 from demo.payouts import open_payout_bank
@@ -45,6 +46,7 @@ def load_demo() -> dict[str, Any]:
         if "username" not in entry:  # a demo that was loaded before merchants had users
             entry |= _user(Merchant.objects.get(code=entry["merchant_code"]))
     merchants[0]["accounts"] = open_accounts(merchants[0]["merchant_code"])
+    agree()
     open_bank(sandbox_url=settings.SANDBOX_URL)
     open_payout_bank(sandbox_url=settings.SANDBOX_URL)
     banks_refresh(now=timezone.now())

@@ -130,7 +130,7 @@ def _examples(form: FeePlanForm) -> Any:
     """The calculator's table."""
     found = form.examples()
     return found and html.table(
-        ("Payment of", "Percentage", "Fixed", "Minimum or maximum", "Fee"),
+        ("Payment of", "Percentage", "Fixed", "Limits", "Fee"),
         [
             (
                 html.money(amount.minor, amount.currency),

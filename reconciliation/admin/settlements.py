@@ -1,17 +1,35 @@
-"""Settlements, their lines and reserves, and the terms, to read."""
+"""Settlements with how their net comes about, their lines and documents; reserves; and the terms, which change by new versions."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter, RelatedDropdownFilter
+from unfold.decorators import action
+from unfold.enums import ActionVariant
 
 from common.console import html
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, day, mode, money, reference, related, state, when
-from reconciliation.models import ReserveRelease, Settlement, SettlementLine, SettlementTerms
+from common.console.site import operator
+from common.errors import CounterfoilError, LimitExceeded
+from reconciliation.admin.terms_form import TermsForm
+from reconciliation.documents.answers import statement_answer
+from reconciliation.documents.content import Content, line_type
+from reconciliation.models import PayoutState, ReserveRelease, Settlement, SettlementLine, SettlementTerms
+from reconciliation.services.terms import terms_set
 
+_SHOWN = 20
 MERCHANT = ("merchant", RelatedDropdownFilter)
 
 
@@ -31,8 +49,90 @@ def _of_settlement(field: str, label: str) -> Any:
     return read
 
 
+@column("calculation_table", "How the net comes about")
+def calculation(settlement: Settlement) -> Any:
+    content = Content.of(settlement)
+    rows: list[tuple[Any, Any]] = [
+        (f"of which {part.name}" if part.of else part.name, html.money(part.minor, settlement.currency))
+        for part in content.parts()
+    ]
+    net = format_html("<strong>{}</strong>", html.money(settlement.net_minor, settlement.currency))
+    return html.table(("", settlement.currency), [*rows, (format_html("<strong>Net</strong>"), net)])
+
+
+def _summaries(name: str, label: str, first: str) -> Any:
+    @column(name, label)
+    def read(settlement: Settlement) -> Any:
+        content = Content.of(settlement)
+        found = content.by_method() if first == "Payment type" else content.by_day()
+        return html.table(
+            (first, "Payments", "Refunds", "Gross", "Given back", "Disputes", "Fees", "Adjusted", "Net"),
+            [
+                (
+                    format_html('<span class="cf-nowrap">{}</span>', each.name),
+                    each.payments,
+                    each.refunds,
+                    *(
+                        html.money(minor, settlement.currency)
+                        for minor in (
+                            each.gross_minor,
+                            -each.refund_minor,
+                            -each.dispute_minor,
+                            -each.fee_minor,
+                            each.adjustment_minor,
+                            each.net_minor,
+                        )
+                    ),
+                )
+                for each in found
+            ],
+        )
+
+    return read
+
+
+@column("lines_table", "Lines")
+def lines(settlement: Settlement) -> Any:
+    """The first of them, and the way to all."""
+    rows = settlement.lines.select_related("entry__transaction").order_by("booked_at", "entry")[:_SHOWN]
+    table = html.table(
+        ("Booked", "What", "Transaction", "Amount", "Fee", "Net"),
+        [
+            (
+                html.moment(line.booked_at),
+                line_type(line.entry.fact_name).capitalize(),
+                html.link(html.page_url(line.entry.transaction), _reference(line))
+                if line.entry.transaction
+                else html.EMPTY,
+                html.money(line.net_minor + line.fee_minor, settlement.currency),
+                html.money(-line.fee_minor, settlement.currency) if line.fee_minor else html.EMPTY,
+                html.money(line.net_minor, settlement.currency),
+            )
+            for line in rows
+        ],
+    )
+    all_of_them = f"{reverse('admin:reconciliation_settlementline_changelist')}?q={settlement.pk}"
+    return format_html("{}<p>{}</p>", table, html.link(all_of_them, f"All {settlement.line_count:,} lines"))
+
+
+def _reference(line: SettlementLine) -> str:
+    transaction = line.entry.transaction
+    return (transaction.external_reference or transaction.pk) if transaction else ""
+
+
+@column("payout_link", "Payout")
+def payout(settlement: Settlement) -> Any:
+    found = settlement.payouts.exclude(state=PayoutState.CANCELLED).first()
+    if found is None:
+        return html.EMPTY
+    return format_html(
+        "{} {}", html.link(html.page_url(found), found), html.badge(found.state, found.get_state_display())
+    )
+
+
 @admin.register(Settlement)
 class SettlementAdmin(ConsoleAdmin):
+    actions_detail = ("as_pdf", "as_xlsx", "as_csv")
     list_display = (
         day("day", "Day"),
         related("merchant", "Merchant"),
@@ -60,36 +160,47 @@ class SettlementAdmin(ConsoleAdmin):
                 when("period_from", "From"),
                 when("period_to", "To"),
                 day("pay_on", "Pay on"),
+                payout,
             ),
         ),
-        (
-            "Amounts",
-            (
-                money("gross_minor", "Gross"),
-                money("refund_minor", "Refunds"),
-                money("dispute_minor", "Disputes"),
-                money("fee_minor", "Fees"),
-                money("reserve_held_minor", "Reserve held back"),
-                money("reserve_released_minor", "Reserve released"),
-                money("adjustment_minor", "Adjustments"),
-                money("carried_over_minor", "Carried over"),
-                money("net_minor", "Net"),
-            ),
-        ),
-        (
-            "Of which fees",
-            (
-                money("fee_percentage_minor", "By percentage"),
-                money("fee_fixed_minor", "Fixed"),
-                money("fee_limit_minor", "By minimum and maximum"),
-                money("fee_other_minor", "Other"),
-            ),
-        ),
+        (None, (calculation,)),
+        (None, (_summaries("methods_table", "By payment type", "Payment type"),)),
+        (None, (_summaries("days_table", "By day", "Day"),)),
+        (None, (lines,)),
         (
             "Books",
-            (related("entry", "Booked"), related("terms", "Terms"), related("carried_from", "Carried over from")),
+            (
+                related("entry", "Booked"),
+                related("terms", "Terms"),
+                related("carried_from", "Carried over from"),
+                "reserve_release_on",
+            ),
         ),
     )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Settlement]:
+        return super().get_queryset(request).select_related("merchant", "entry", "terms")  # type: ignore[no-any-return]
+
+    @action(
+        description="PDF", permissions=["view"], url_path="pdf", icon="picture_as_pdf", variant=ActionVariant.PRIMARY
+    )
+    def as_pdf(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        return self._statement(object_id, "pdf")
+
+    @action(description="XLSX", permissions=["view"], url_path="xlsx", icon="table_view")
+    def as_xlsx(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        return self._statement(object_id, "xlsx")
+
+    @action(description="CSV", permissions=["view"], url_path="csv", icon="csv")
+    def as_csv(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
+        return self._statement(object_id, "csv")
+
+    def _statement(self, object_id: str, format_: str) -> HttpResponseBase:
+        settlement = get_object_or_404(Settlement.objects.select_related("merchant"), pk=unquote(object_id))
+        try:
+            return statement_answer(settlement, format_)
+        except LimitExceeded as exc:
+            return HttpResponse(exc.message, status=422, content_type="text/plain; charset=utf-8")
 
 
 @admin.register(SettlementLine)
@@ -156,6 +267,7 @@ class ReserveReleaseAdmin(ConsoleAdmin):
 
 @admin.register(SettlementTerms)
 class SettlementTermsAdmin(ConsoleAdmin):
+    actions_list = ("set_terms",)
     list_display = (
         related("merchant", "Merchant"),
         "currency",
@@ -182,3 +294,36 @@ class SettlementTermsAdmin(ConsoleAdmin):
         ("Paid to", ("pay_to", related("account", "Account"), "bank_hint")),
         ("Why", ("reason", "created_by", when("created_at", "Since"))),
     )
+
+    def has_set_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return bool(request.user.has_perm("reconciliation.set_settlementterms"))
+
+    @action(description="Set terms", permissions=["set"], url_path="set-terms", icon="contract_edit")
+    def set_terms(self, request: HttpRequest) -> HttpResponse:
+        form, refused = TermsForm(request.POST or None), ""
+        if request.method == "POST" and form.is_valid():
+            try:
+                terms = terms_set(
+                    merchant_id=form.cleaned_data["merchant"].pk,
+                    live=form.live,
+                    currency=form.cleaned_data["currency"],
+                    new=form.new,
+                    reason=form.cleaned_data["reason"],
+                    actor=operator(request),
+                    now=timezone.now(),
+                )
+            except CounterfoilError as exc:
+                refused = exc.message
+            else:
+                messages.success(request, "The terms are set. The next settlement is made by them.")
+                return redirect(html.page_url(terms))
+        context = self.admin_site.each_context(request) | {
+            "title": "Set terms",
+            "lead": "A new version; earlier ones stay as they are, and so do settlements that are made. All of the terms are given, not only what changes.",
+            "form": form,
+            "refused": refused,
+            "submit": "Set the terms",
+            "back": reverse("admin:reconciliation_settlementterms_changelist"),
+            "opts": self.opts,
+        }
+        return TemplateResponse(request, "admin/common/form_page.html", context)

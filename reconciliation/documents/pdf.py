@@ -26,7 +26,7 @@ from reportlab.platypus import BaseDocTemplate, Flowable, Frame, PageTemplate, P
 
 from common.console.html import amount_text
 from reconciliation.documents.content import Content, Summary, day_text
-from reconciliation.models import SettlementState
+from reconciliation.models import PayoutState, SettlementState
 
 MOST_LINES = 2_000
 _MARGIN, _WIDTH = 16 * mm, A4[0] - 32 * mm
@@ -191,7 +191,9 @@ def _head(content: Content) -> list[Flowable]:
 
 
 def _payout(content: Content) -> str:
-    return f"Due on {day_text(content.settlement.pay_on)}"
+    due = f"Due on {day_text(content.settlement.pay_on)}"
+    payout = content.settlement.payouts.exclude(state=PayoutState.CANCELLED).first()
+    return f"{due}, reference {payout.end_to_end_id}" if payout else due
 
 
 def _calculation(content: Content) -> Flowable:

@@ -138,7 +138,7 @@ class SettlementLine(models.Model):
     """The claim of one journal entry. Its net is what the entry credits to the merchant: gross less refund, dispute and fee, plus adjustment."""
 
     # Settlement, time and entry are one index, by which lines are read in order. That the entries exist is looked at set-wise when lines
-    # are added (migration 0020), not row by row: a foreign key would take as long as everything else.
+    # are added (migration 0022), not row by row: a foreign key would take as long as everything else.
     entry = models.OneToOneField(
         JournalEntry, on_delete=models.PROTECT, primary_key=True, db_constraint=False, related_name="settlement_line"
     )

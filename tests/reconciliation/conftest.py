@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.console.conftest import sign_in  # noqa: F401  # fixture
 from tests.support.sandbox_process import SandboxProcess
 
 

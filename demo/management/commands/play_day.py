@@ -1,4 +1,4 @@
-"""Play a short business day through the real HTTP doors: payments, payers, webhooks, refunds, statements, reconciliation."""
+"""Play a short business day through the real HTTP doors: payments, payers, webhooks, refunds, statements, reconciliation, settlement."""
 
 from __future__ import annotations
 
@@ -159,6 +159,7 @@ class Command(BaseCommand):
                 self.console.print(f"  {found}")
         if done := leave_work(self.day):
             self.console.print(done)
+        call_command("settle", date=self.day, stdout=self.stdout)
 
     def _close(self, demo: dict[str, Any]) -> None:
         base_url, operator = demo["base_url"], demo["operators"][0]

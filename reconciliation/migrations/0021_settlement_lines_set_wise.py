@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("payments", "0019_recorded_changes"),
-        ("reconciliation", "0016_sources_rules"),
+        ("reconciliation", "0020_break_day_set_wise"),
     ]
 
     operations = [

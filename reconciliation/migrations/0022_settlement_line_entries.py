@@ -24,5 +24,5 @@ _ENTRIES = """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reconciliation", "0019_settlement_lines_set_wise")]
+    dependencies = [("reconciliation", "0021_settlement_lines_set_wise")]
     operations = [migrations.RunSQL(_FUNCTION.format(more=_ENTRIES), _FUNCTION.format(more=""))]
