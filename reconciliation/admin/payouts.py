@@ -131,7 +131,7 @@ class PayoutAdmin(ConsoleAdmin):
         (
             "Decided",
             (
-                related("proposal", "Released by"),
+                related("proposal", "Proposal"),
                 related("confirmed_by", "Confirmed by"),
                 when("created_at", "Proposed"),
                 when("approved_at", "Released"),

@@ -216,7 +216,7 @@ class Payout(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.pk} {self.amount} {self.currency}"
+        return f"{self.amount} {self.currency}, {self.end_to_end_id}"
 
     @property
     def amount(self) -> Money:

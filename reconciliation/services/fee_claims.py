@@ -23,6 +23,7 @@ from common.money import Money
 from common.queue import nudge_coalesced
 from common.rows import Rows
 from reconciliation.models import FeeClaim, FeeClaimRefund, LineType, StatementLine
+from reconciliation.services.locks import hold
 
 _DIFFERENCES = """
     SELECT b.provider, b.live, b.our_currency AS currency, date_trunc('month', b.day)::date AS month,
@@ -145,7 +146,8 @@ def fee_claim_refund(
     Raises NotFound (no such claim or adjustment), InvalidState (several lines have the reference, it is assigned already, or more than is claimed).
     """
     with database.atomic():
-        claim = FeeClaim.objects.select_for_update(no_key=True).filter(pk=claim_id).first()
+        hold(f"fee_claim:{claim_id}")  # the row is append-only, so nobody may lock it
+        claim = FeeClaim.objects.filter(pk=claim_id).first()
         if claim is None:
             raise NotFound("There is no such claim.")
         lines = StatementLine.objects.filter(
