@@ -271,8 +271,8 @@ def payouts_of(file: PayoutFile) -> Any:
 
 
 @column("sha256_hex", "SHA-256")
-def sha256(file: PayoutFile) -> str:
-    return bytes(file.sha256).hex()
+def sha256(file: PayoutFile) -> Any:
+    return format_html('<span class="cf-wrap">{}</span>', bytes(file.sha256).hex())
 
 
 @admin.register(PayoutFile)

@@ -17,6 +17,7 @@ import requests
 import structlog
 from django.conf import settings
 from django.db import transaction as database
+from django.utils import timezone
 
 from common.audit import record_action
 from common.changes import Actor, Subject, record_change
@@ -162,7 +163,7 @@ def payout_file_download(*, file_id: str, actor: Actor, now: datetime) -> tuple[
 
 def _file_of(bank: PayoutBank, payouts: list[Payout], now: datetime) -> PayoutFile:
     """Raises CannotPay; each payout was looked at when it was proposed."""
-    message_id, pay_on = new_reference("PYF", now), now.date()
+    message_id, pay_on = new_reference("PYF", now), now.astimezone(timezone.get_default_timezone()).date()
     content = write(
         message_id=message_id,
         created_at=now,
