@@ -36,6 +36,9 @@ def filtered(rows: QuerySet[Settlement], query: QueryDict) -> QuerySet[Settlemen
     """The settlements that the query string asks for. Raises InvalidRequest."""
     asked = query.keys() - PAGING
     errors = {name[:60]: ["There is no such filter."] for name in asked - SettlementFilter.base_filters.keys()}
+    errors |= {
+        name: ["Send a value, or leave it out."] for name in asked - errors.keys() if not str(query[name]).strip()
+    }
     found = SettlementFilter(query, queryset=rows)
     errors |= {name: [str(sentence) for sentence in sentences] for name, sentences in found.form.errors.items()}
     if errors:

@@ -8,6 +8,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 
+from merchants.api.schema import query_text
 from reconciliation.models import PayoutState, SettlementState
 from reconciliation.selectors import NOT_SHOWN
 from reconciliation.whereabouts import Step
@@ -94,8 +95,14 @@ class SettlementLineOut(serializers.Serializer[Any]):
 
 
 FILTERS = [
-    OpenApiParameter("status", OpenApiTypes.STR, description="One status, or several separated by commas."),
-    OpenApiParameter("currencyCode", OpenApiTypes.STR),
+    OpenApiParameter(
+        "status",
+        {"type": "array", "items": {"type": "string", "enum": list(SettlementState.values)}, "minItems": 1},
+        style="form",
+        explode=False,
+        description="One status, or several separated by commas.",
+    ),
+    query_text("currencyCode", maxLength=3),
     OpenApiParameter("dateFrom", OpenApiTypes.DATE, description="Closing day from this day on."),
     OpenApiParameter("dateTo", OpenApiTypes.DATE, description="Closing day up to this day."),
 ]

@@ -103,6 +103,7 @@ class SettlementStatement(MerchantView):
 
 
 class TransactionMoney(MerchantView):
+    more_errors = {"GET": ("409",)}  # before it is captured, and for transfers
     required_scopes = {"GET": Scope.SETTLEMENT_READ}
 
     @extend_schema(operation_id="getTransactionMoney", responses={200: schemas.MoneyOut}, examples=[schemas.MONEY])

@@ -33,6 +33,8 @@ _DEPENDS = (
     "getAccountBalance",
     "createWebhookEndpoint",
     "updateWebhookEndpoint",
+    "replayWebhookDeliveries",
+    "listSettlements",
 )
 
 _STAND_INS: dict[str, str] = {}  # ids of keys that runs use -> the key that is rotated or revoked instead
