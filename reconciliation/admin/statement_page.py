@@ -104,11 +104,11 @@ class StatementPages:
 def statement_context(statement: Statement) -> dict[str, Any]:
     """The figures of the page's upper part."""
     lines = statement.quarantined_lines.order_by("number")
-    stated = statement.stated
+    stated, unread = statement.stated, lines.exclude(state=QuarantineState.FIXED).count()
     controls = [
         (name, text_of(stated[key]) if key != "lines" else stated[key], text_of(found) if key != "lines" else found)
         for name, key, found in (
-            ("Lines", "lines", statement.line_count),
+            ("Lines", "lines", statement.line_count - unread),
             ("Amounts", "amount", statement.amount_total),
             ("Fees", "fee", statement.fee_total),
             ("Net", "net", statement.net_total),
@@ -119,9 +119,7 @@ def statement_context(statement: Statement) -> dict[str, Any]:
         "statement": statement,
         "refused": statement.state == StatementState.REFUSED,
         "problems": statement.reason.splitlines()[:_SHOWN],
-        "repeated": statement.line_count
-        - statement.new_line_count
-        - lines.exclude(state=QuarantineState.FIXED).count(),
+        "repeated": statement.line_count - statement.new_line_count - unread,
         "waiting": lines.filter(state=QuarantineState.OPEN).count(),
         "controls": controls,
         "quarantined": lines[:_SHOWN],
