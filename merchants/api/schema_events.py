@@ -85,7 +85,7 @@ MERCHANT_EVENTS = [
         {
             "apiKeyId": "key_01k0y8c2m4q6s8v0x2z4b6d8f0",
             "name": "server",
-            "prefix": "cfk_live_Ab3dE6f",
+            "prefix": "cfk_live_",
             "expiresAt": "2026-03-16T04:00:00Z",
         },
         "A key expires within two weeks: rotate it.",
