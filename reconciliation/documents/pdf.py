@@ -47,9 +47,9 @@ def _fonts() -> tuple[str, str]:
     else:
         bundled = Path(reportlab.__file__).parent / "fonts"
         files = bundled / "Vera.ttf", bundled / "VeraBd.ttf"
-    for name, file in zip(("Statement", "Statement-Bold"), files, strict=True):
-        pdfmetrics.registerFont(TTFont(name, str(file)))
-    return "Statement", "Statement-Bold"
+    for file in files:
+        pdfmetrics.registerFont(TTFont(file.stem, str(file)))
+    return files[0].stem, files[1].stem
 
 
 def shown(text: str) -> str:
@@ -57,10 +57,10 @@ def shown(text: str) -> str:
     known = pdfmetrics.getFont(_fonts()[0]).face.charToGlyph
 
     def one(character: str) -> str:
-        if ord(character) in known:
+        if known.get(ord(character)):  # glyph 0 is the empty box
             return character
         bare = unicodedata.normalize("NFD", character.translate(_BARE))[0]
-        return bare if ord(bare) in known else "?"
+        return bare if known.get(ord(bare)) else "?"
 
     return "".join(map(one, unicodedata.normalize("NFC", text)))
 
