@@ -83,7 +83,7 @@ MERCHANT_EVENTS = [
         "api_key.expiring",
         ApiKeyExpiringData,
         {
-            "apiKeyId": "key_01k0y8c2m4q6s8v0x2z4b6d8f0",
+            "apiKeyId": "key_01k0y8c2m4q6s8v0x2z4b6d8f0",  # an id, not a secret
             "name": "server",
             "prefix": "cfk_live_",
             "expiresAt": "2026-03-16T04:00:00Z",
