@@ -16,7 +16,7 @@ from reconciliation.selectors import settlements_to_pay
 from reconciliation.services.payout_files import payout_bank_set, payouts_send
 from reconciliation.services.payouts import payouts_propose, terms_now
 
-_SOURCE, _ACCOUNT = "sandboxbank", "514000000001"
+SOURCE, _ACCOUNT = "sandboxbank", "514000000001"
 
 
 def open_payout_bank(*, sandbox_url: str) -> None:
@@ -24,7 +24,7 @@ def open_payout_bank(*, sandbox_url: str) -> None:
     payout_bank_set(
         live=False,
         currency="MYR",
-        source=_SOURCE,
+        source=SOURCE,
         account_key=_ACCOUNT,
         name="Counterfoil Back Office",
         bic="SBOXMYKLXXX",

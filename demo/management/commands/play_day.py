@@ -20,7 +20,7 @@ from rich.progress import Progress, track
 from demo.day import Scene, refund_amount, scenes
 from demo.load import WEBHOOK_PORT, demo_file
 from demo.office import leave_work
-from demo.payouts import pay_out
+from demo.payouts import SOURCE, pay_out
 from demo.shop import Shop, WebhookListener
 
 _AT_ONCE = 6
@@ -49,6 +49,7 @@ class Command(BaseCommand):
         self._reconcile()
         if paid := pay_out():
             self.console.print(paid)
+            self._compare(SOURCE)  # the bank's statement shows what has left
         self._close(demo)
 
     def _listen(self, demo: dict[str, Any]) -> WebhookListener | None:
@@ -153,13 +154,16 @@ class Command(BaseCommand):
 
     def _reconcile(self) -> None:
         for provider in ("fpx", "migs"):
-            try:
-                call_command("reconcile", provider=provider, date=self.day, stdout=self.stdout)
-            except CommandError as found:
-                self.console.print(f"  {found}")
+            self._compare(provider)
         if done := leave_work(self.day):
             self.console.print(done)
         call_command("settle", date=self.day, stdout=self.stdout)
+
+    def _compare(self, source: str) -> None:
+        try:
+            call_command("reconcile", provider=source, date=self.day, stdout=self.stdout)
+        except CommandError as found:
+            self.console.print(f"  {found}")
 
     def _close(self, demo: dict[str, Any]) -> None:
         base_url, operator = demo["base_url"], demo["operators"][0]
