@@ -1,6 +1,6 @@
 """A month for bench/reconciliation.py: payments by SQL, the statements of two providers and a bank as files, and what should be found in them.
 
-Payment n is the k-th of its day (day n mod 30, k = n div 30); of five in a row three go through fpx and two through migs. In every four hundred
+Of 30 days (or another number) payment n is the k-th of its day (day n mod 30, k = n div 30); of five in a row three go through fpx and two through migs. In every four hundred
 there is one break of each kind at each provider. The bank has its own, by the day of the remittance.
 """
 
@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import IO
 
 FIRST = date(2026, 3, 2)
-DAYS = 30
-BANK_DAYS = 35  # until everything that is late is late
+LATE = 5  # days after the month, until everything that is late is late
 EVERY = 400
 KINDS = (
     "MISSING_AT_PROVIDER",
@@ -35,12 +34,12 @@ WEEKEND = (4, 5, 6)  # of seven days: one sum for three
 # ref(n) and money(n) in SQL and below have to say the same.
 PAYMENTS = """
 CREATE TEMPORARY TABLE plan AS
-SELECT n, n / 30 AS k, %(first)s::timestamptz + (n %% 30) * interval '1 day' AS at,
-       CASE WHEN n / 30 %% 5 < 3 THEN 'fpx' ELSE 'migs' END AS provider,
-       CASE WHEN n / 30 %% 5 IN (1, 3) THEN n / 30 %% 400 / 5 END AS kind,
+SELECT n, n / %(days)s AS k, %(first)s::timestamptz + (n %% %(days)s) * interval '1 day' AS at,
+       CASE WHEN n / %(days)s %% 5 < 3 THEN 'fpx' ELSE 'migs' END AS provider,
+       CASE WHEN n / %(days)s %% 5 IN (1, 3) THEN n / %(days)s %% 400 / 5 END AS kind,
        'EPG' || n || substr(md5(n::text), 1, 8) AS reference,
-       1000 + (CASE WHEN n / 30 %% 5 IN (1, 3) AND n / 30 %% 400 / 5 = 9 THEN n - 150 ELSE n END) %% 90000 AS minor
-FROM generate_series(30, %(count)s + 29) n;
+       1000 + (CASE WHEN n / %(days)s %% 5 IN (1, 3) AND n / %(days)s %% 400 / 5 = 9 THEN n - 5 * %(days)s ELSE n END) %% 90000 AS minor
+FROM generate_series(%(days)s, %(count)s + %(days)s - 1) n;
 INSERT INTO transaction (id, merchant_id, live, channel, method, status, version, currency, amount_minor, amount_authorized_minor,
     amount_captured_minor, amount_refunded_minor, amount_refund_pending_minor, content_hash, description, metadata, extra_fields,
     payer_name, payer_email, payer_phone, return_url, failure_code, failure_reason, expires_at, created_at, updated_at)
@@ -56,7 +55,7 @@ INSERT INTO operation (id, payment_id, kind, state, reference, currency, amount_
     provider_reason, provider_reference, reply, created_at, ended_at, final)
 SELECT 'op_' || n, 'pay_' || n, 'SALE', CASE WHEN kind = 5 THEN 'PENDING' ELSE 'SUCCEEDED' END, reference, 'MYR', minor, 0, 0,
     CASE WHEN kind = 5 THEN at END, '00', '',
-    CASE kind WHEN 8 THEN 'A' || n WHEN 9 THEN 'A' || (n - 150) ELSE 'F' || n END, '{}', at, CASE WHEN kind = 5 THEN NULL ELSE at END, true
+    CASE kind WHEN 8 THEN 'A' || n WHEN 9 THEN 'A' || (n - 5 * %(days)s) ELSE 'F' || n END, '{}', at, CASE WHEN kind = 5 THEN NULL ELSE at END, true
 FROM plan;
 DROP TABLE plan;
 """
@@ -79,6 +78,7 @@ class Month:
     """Where the files are, and the answer key: (kind, their reference, ours)."""
 
     folder: Path
+    days: int
     planted: set[Found] = field(default_factory=set)
     remitted: list[Remitted] = field(default_factory=list)
     size: int = 0
@@ -87,11 +87,11 @@ class Month:
         return self.folder / f"{source}-{day}"
 
 
-def write_month(folder: Path, count: int) -> Month:
+def write_month(folder: Path, count: int, days: int) -> Month:
     """Write all files; the lines alone, as a table, to `plain.csv`."""
-    month = Month(folder)
+    month = Month(folder, days)
     with (folder / "plain.csv").open("w") as plain:
-        for number in range(DAYS):
+        for number in range(days):
             for provider in ACCOUNTS:
                 _write_day(month, plain, provider, number, count)
     _write_bank(month)
@@ -118,8 +118,8 @@ def _money(minor: int) -> str:
 
 def _lines(month: Month, provider: str, number: int, count: int) -> Iterator[tuple[str, str, int, int, str]]:
     """(provider's reference, ours, amount, fee, currency) of a day's lines; plants what should be found."""
-    for n in range(30 + number, count + 30, 30):
-        k = n // 30
+    for n in range(month.days + number, count + month.days, month.days):
+        k = n // month.days
         if (k % 5 < 3) != (provider == "fpx"):
             continue
         kind, ours, theirs, minor = _kind(k), _reference(n), f"F{n}", 1000 + n % 90_000
@@ -147,8 +147,9 @@ def _lines(month: Month, provider: str, number: int, count: int) -> Iterator[tup
                 kind = ""
             case "AMBIGUOUS":
                 ours, theirs = f"UNKNOWN{n}", f"A{n}"
-                if n + 150 < count + 30:
-                    month.planted |= {(kind, theirs, _reference(n)), (kind, theirs, _reference(n + 150))}
+                partner = n + 5 * month.days
+                if partner < count + month.days:
+                    month.planted |= {(kind, theirs, _reference(n)), (kind, theirs, _reference(partner))}
                 kind = ""
         if kind in ("AMOUNT_MISMATCH", "FEE_MISMATCH", "STATUS_MISMATCH", "CURRENCY_MISMATCH"):
             month.planted.add((kind, theirs, ours))
@@ -192,12 +193,12 @@ class _Entry:
 
 def _write_bank(month: Month) -> None:
     """One camt.053 a day: what the providers' remittances become on the account, and what goes wrong with them."""
-    entries: dict[int, list[_Entry]] = {number: [] for number in range(BANK_DAYS)}
+    entries: dict[int, list[_Entry]] = {number: [] for number in range(month.days + LATE)}
     weekend: list[Remitted] = []
     for number, remitted in sorted(((x.day - FIRST).days, x) for x in month.remitted if x.net and x.provider == "fpx"):
         if number % 7 in WEEKEND:
             weekend.append(remitted)
-            if number % 7 == WEEKEND[-1] or number == DAYS - 1:
+            if number % 7 == WEEKEND[-1] or number == month.days - 1:
                 text = " ".join(["REMITTANCE FPX SE1", *(str(x.day) for x in weekend)])
                 entries[number + 1].append(_Entry(f"W{number}", sum(x.net for x in weekend), text))
                 weekend = []

@@ -1,7 +1,7 @@
 """A generated month of two providers and a bank: what importing, matching and closing cost, beside the plain SQL that does the least that
 could be called the same, and whether exactly the planted breaks are found.
 
-    python bench/reconciliation.py [--payments 100000 ...]
+    python bench/reconciliation.py [--payments 100000 ...] [--days 30]
 
 Starts its own PostgreSQL (fsync on) in a scratch directory and stops it; each size begins in an empty database. Rungs:
 
@@ -29,7 +29,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.month import ACCOUNTS, BANK, BANK_ACCOUNT, BANK_DAYS, DAYS, FIRST, PAYMENTS, Found, Month, write_month
+from bench.month import ACCOUNTS, BANK, BANK_ACCOUNT, FIRST, LATE, PAYMENTS, Found, Month, write_month
 from common.embedded import Services
 
 PLAIN = (
@@ -47,22 +47,23 @@ PLAIN = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--payments", type=int, nargs="+", default=[100_000])
+    parser.add_argument("--days", type=int, default=30, help="1: all in one day, a single large file per provider")
     options = parser.parse_args()
     figures = []
     for count in options.payments:
         with tempfile.TemporaryDirectory(prefix="counterfoil-bench-") as scratch:
-            figures.append((count, run_apart(count, Path(scratch))))
+            figures.append((count, run_apart(count, options.days, Path(scratch))))
     for (small, before), (large, after) in pairwise(figures):
         grown = ", ".join(f"{name} x {after[name] / before[name]:.1f}" for name in before)
         print(f"from {small:,} to {large:,} payments (x {large / small:.1f}): {grown}")
 
 
-def run_apart(count: int, scratch: Path) -> dict[str, float]:
+def run_apart(count: int, days: int, scratch: Path) -> dict[str, float]:
     """In a process of its own, so that each size has its own peak of memory."""
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
         try:
-            os.write(writing, repr(run(count, scratch)).encode())
+            os.write(writing, repr(run(count, days, scratch)).encode())
             os._exit(0)
         except BaseException:
             import traceback
@@ -77,19 +78,19 @@ def run_apart(count: int, scratch: Path) -> dict[str, float]:
     return {name: float(value) for name, value in (part.split("=") for part in text.strip("'").split())}
 
 
-def run(count: int, scratch: Path) -> str:
+def run(count: int, days: int, scratch: Path) -> str:
     scratch.chmod(0o711)
     services = Services(scratch / "s")
     urls = services.start()
     os.environ.update(urls | {"DATABASE_URL": urls["DATABASE_OWNER_URL"], "DATA_DIR": f"{scratch}/data"})
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
     try:
-        return " ".join(f"{name}={value}" for name, value in measure(count, scratch).items())
+        return " ".join(f"{name}={value}" for name, value in measure(count, days, scratch).items())
     finally:
         services.stop()
 
 
-def measure(count: int, scratch: Path) -> dict[str, float]:
+def measure(count: int, days: int, scratch: Path) -> dict[str, float]:
     import logging
 
     import django
@@ -99,21 +100,21 @@ def measure(count: int, scratch: Path) -> dict[str, float]:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-    accounts = prepare(count)
+    accounts = prepare(count, days)
     folder = scratch / "files"
     folder.mkdir()
-    month = write_month(folder, count)
+    month = write_month(folder, count, days)
     print(
         f"{count:,} payments, {len(list(folder.iterdir())) - 1} files, {month.size / 2e6:.0f} MB, {len(month.planted):,} breaks planted"
     )
     gc.collect()
     print(f"memory before: {peak():.0f} MB")
     seconds = {"plain": plain(month), "import": 0.0, "match": 0.0, "close": 0.0}
-    for number in range(BANK_DAYS):
+    for number in range(days + LATE):
         one_day(month, number, accounts, seconds)
     check(month)
     print(f"import: peak memory of this process {peak():.0f} MB")
-    close(seconds)
+    close(month, seconds)
     ours = seconds["import"] + seconds["match"]
     print(", ".join(f"{name} {taken:.2f} s" for name, taken in seconds.items()))
     print(
@@ -128,7 +129,7 @@ def peak() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def prepare(count: int) -> dict[str, Any]:
+def prepare(count: int, days: int) -> dict[str, Any]:
     """The payments, the accounts and the bank."""
     from datetime import time as clock
 
@@ -147,7 +148,8 @@ def prepare(count: int) -> dict[str, Any]:
     with connection.cursor() as cursor:
         noon = datetime.combine(FIRST, clock(4), UTC)
         cursor.execute(
-            PAYMENTS, {"merchant": fpx.merchant_id, "fpx": fpx.pk, "migs": migs.pk, "count": count, "first": noon}
+            PAYMENTS,
+            {"merchant": fpx.merchant_id, "fpx": fpx.pk, "migs": migs.pk, "count": count, "first": noon, "days": days},
         )
         cursor.execute("VACUUM ANALYZE")
     return {"fpx": fpx, "migs": migs, BANK: None}
@@ -176,7 +178,7 @@ def one_day(month: Month, number: int, accounts: dict[str, Any], seconds: dict[s
 
     actor, day = Actor("system:bench"), FIRST + timedelta(days=number)
     night = datetime(day.year, day.month, day.day, 18, tzinfo=UTC)
-    for source in (*(ACCOUNTS if number < DAYS else ()), BANK):
+    for source in (*(ACCOUNTS if number < month.days else ()), BANK):
         with month.file(source, day).open("rb") as file:
             started = time.perf_counter()
             taken = statement_import(
@@ -214,7 +216,7 @@ def check(month: Month) -> None:
     print("found exactly what was planted: " + ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items())))
 
 
-def close(seconds: dict[str, float]) -> None:
+def close(month: Month, seconds: dict[str, float]) -> None:
     """Every day of every source: the clean ones by themselves, the others signed by two."""
     from common.approvals import approve
     from common.changes import Actor
@@ -223,11 +225,11 @@ def close(seconds: dict[str, float]) -> None:
     from tests.reconciliation.people import person
 
     one, other, actor = person("one", "superuser"), person("other", "superuser"), Actor("system:bench")
-    last = FIRST + timedelta(days=BANK_DAYS + 5)
+    last = FIRST + timedelta(days=month.days + LATE + 5)
     now, clean, signed = datetime(last.year, last.month, last.day, 18, tzinfo=UTC), 0, 0
-    for number in range(BANK_DAYS):
+    for number in reversed(range(month.days + LATE)):  # what is handed on goes past the month at once
         day = FIRST + timedelta(days=number)
-        for source in (*(ACCOUNTS if number < DAYS else ()), BANK):
+        for source in (*(ACCOUNTS if number < month.days else ()), BANK):
             started = time.perf_counter()
             of_day: dict[str, Any] = {"provider": source, "live": False, "day": day, "actor": actor, "now": now}
             try:

@@ -42,12 +42,17 @@ _UNCLAIMED_OPERATION = "NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.o
 _MOVED_MONEY = "o.kind IN ('SALE', 'CAPTURE', 'REFUND') AND o.state IN ('SUCCEEDED', 'CONFLICTED')"
 _NEW_GROUP = "'mgr_' || replace(gen_random_uuid()::text, '-', '')"
 
-# References that more than one line has, and operations that are claimed, are left to the passes that choose: so this one needs no
-# protection against a second claim, which would cost more than the claim. Somebody's claim in the same moment fails it, and it is asked
-# again with ON CONFLICT.
-MATCH_BULK = f"""
-INSERT INTO reconciliation_match (run_id, line_id, operation_id, rule)
-SELECT %(run)s, l.id, o.id, 'REFERENCE'
+# References that more than one line has, and operations that are claimed, are left to the passes that choose: so claiming these needs no
+# protection against a second claim, which would cost more than the claim. They are looked up before they are claimed, because a scan of the
+# table that is being filled would pass over every row that was just added.
+FIND_BULK = f"""
+CREATE TEMPORARY TABLE pair ON COMMIT DROP AS
+WITH twice AS MATERIALIZED (
+    SELECT t.our_reference FROM statement_line t JOIN statement x ON x.id = t.statement_id
+    WHERE x.provider = %(provider)s AND x.live = %(live)s AND x.day = %(day)s
+    GROUP BY 1 HAVING count(*) > 1
+)
+SELECT l.id AS line_id, o.id AS operation_id
 FROM statement s
 JOIN statement_line l ON l.statement_id = s.id
 JOIN operation o ON o.reference = l.our_reference
@@ -55,10 +60,16 @@ JOIN payment p ON p.id = o.payment_id
 WHERE s.provider = %(provider)s AND s.live = %(live)s AND s.day = %(day)s
     AND {_BELONGS} AND {{disagrees}} IS NULL AND {DIFFERENCE} = 0 AND NOT {{fee_differs}}
     AND {_UNCLAIMED_LINE} AND {_UNCLAIMED_OPERATION}
-    AND l.our_reference NOT IN (
-        SELECT t.our_reference FROM statement_line t JOIN statement x ON x.id = t.statement_id
-        WHERE x.provider = %(provider)s AND x.live = %(live)s AND x.day = %(day)s
-        GROUP BY 1 HAVING count(*) > 1)
+    AND NOT EXISTS (SELECT FROM twice WHERE twice.our_reference = l.our_reference)
+"""
+
+MATCH_BULK = """
+INSERT INTO reconciliation_match (run_id, line_id, operation_id, rule)
+SELECT %(run)s, line_id, operation_id, 'REFERENCE' FROM pair
+"""
+
+COUNT_NEW = """
+SELECT coalesce(sum(line_count), 0) FROM statement WHERE provider = %(provider)s AND live = %(live)s AND day = %(day)s AND state = 'IMPORTED'
 """
 
 COLLECT_REST = f"""
@@ -373,14 +384,14 @@ WHERE {_MOVED_MONEY}
     AND o.ended_at < (%(day)s::date + 1)::timestamp AT TIME ZONE %(zone)s
 """
 
-TEMPORARY = "rest_line, candidate, line_sum, operation_sum, choice, finding, lone_line, lone_operation"
+TEMPORARY = "pair, rest_line, candidate, line_sum, operation_sum, choice, finding, lone_line, lone_operation"
 
 
 def bulk(rules: Sequence[Rule]) -> str | None:
     """The pass for the equal pairs, None if the first rule is not our reference."""
     if rules[0].by != MatchRule.REFERENCE:
         return None
-    return MATCH_BULK.format(disagrees=first_of(PAIR_CHECKS, agree=rules[0].agree), fee_differs=_fee_differs(rules[0]))
+    return FIND_BULK.format(disagrees=first_of(PAIR_CHECKS, agree=rules[0].agree), fee_differs=_fee_differs(rules[0]))
 
 
 def collect(rules: Sequence[Rule]) -> tuple[str, ...]:

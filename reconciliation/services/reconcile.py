@@ -34,6 +34,7 @@ log = structlog.get_logger(__name__)
 # How far a provider's clock and ours may be apart around midnight: later items are expected in tomorrow's statement.
 CUT_OFF = timedelta(minutes=10)
 
+LARGE = 5_000  # lines of a day
 STEPS = 11  # what `progress` hears of one run
 
 
@@ -99,7 +100,7 @@ def compare(
         cursor.execute(passes.OPEN_BREAKS, parameters)
         run.breaks_opened = sum(opened for (opened,) in cursor.fetchall())
         _count(run, parameters)
-        cursor.execute(f"DROP TABLE {passes.TEMPORARY}")
+        cursor.execute(f"DROP TABLE IF EXISTS {passes.TEMPORARY}")
         run.ended_at = now
         run.save()
 
@@ -131,15 +132,21 @@ def conclude(
 
 
 def _match_bulk(cursor: Any, rules: Sequence[Rule], parameters: dict[str, Any]) -> None:
-    """The equal pairs. Somebody who claims one of them by hand in the same moment makes it ask again, more carefully."""
-    statement = passes.bulk(rules)
-    if statement is None:
+    """The equal pairs. Somebody who claims one of them by hand in the same moment makes it go on more carefully."""
+    find = passes.bulk(rules)
+    if find is None:
         return
+    cursor.execute(passes.COUNT_NEW, parameters)
+    # Nobody has counted rows that have just come, and for a planner that expects a handful a million is a loop.
+    large = cursor.fetchone()[0] > LARGE
+    cursor.execute(f"SET LOCAL enable_nestloop = {'off' if large else 'on'}")
+    cursor.execute(find, parameters)
+    cursor.execute("SET LOCAL enable_nestloop = on")
     try:
         with database.atomic():
-            cursor.execute(statement, parameters)
+            cursor.execute(passes.MATCH_BULK, parameters)
     except IntegrityError:
-        cursor.execute(f"{statement} ON CONFLICT DO NOTHING", parameters)
+        cursor.execute(f"{passes.MATCH_BULK} ON CONFLICT DO NOTHING", parameters)
 
 
 def _book_tolerated(cursor: Any, run: ReconciliationRun, actor: Actor, now: datetime) -> None:
