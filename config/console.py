@@ -99,7 +99,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Journal", "menu_book", "payments.journalentry"),
                     _item("Postings", "list_alt", "payments.posting"),
                     _item("Accounts", "account_balance", "payments.ledgeraccount"),
-                    _page("Where the money is", "balance", "reconciliation.dayclose", "money"),
+                    _page("Balance sheet", "balance", "reconciliation.dayclose", "money"),
                 ],
             },
             {

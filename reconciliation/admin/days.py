@@ -1,4 +1,4 @@
-"""The day-close board, a day's own page, the closings, and where the money is."""
+"""The day-close board, a day's own page, the closings, and the balance sheet."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from common.errors import CounterfoilError
 from common.models import Proposal, ProposalState
 from reconciliation.admin.filters import ProviderFilter
 from reconciliation.models import Break, DayClose, ReconciliationRun, Source, Statement
+from reconciliation.services.balance_sheet import balance_sheet
 from reconciliation.services.board import board, last_days_of_board
 from reconciliation.services.closing import CLOSE, REOPEN, day_close, propose_close, propose_reopen
 from reconciliation.services.day_figures import day_figures, is_over
-from reconciliation.services.money import where_the_money_is
 
 
 class DateConverter:
@@ -113,7 +113,7 @@ class DayCloseAdmin(ConsoleAdmin):
         return self._page(
             request,
             "admin/reconciliation/day/money.html",
-            {"title": "Where the money is", "balances": where_the_money_is()},
+            {"title": "Balance sheet", "balances": balance_sheet()},
         )
 
     def of_day(self, request: HttpRequest, provider: str, mode_name: str, of: date) -> HttpResponse:

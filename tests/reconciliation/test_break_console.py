@@ -15,6 +15,7 @@ from openpyxl import load_workbook
 
 from common.models import AuditRecord, Proposal
 from merchants.models import ProviderAccount
+from payments.models.ledger import AccountKind
 from reconciliation.models import (
     BankAccount,
     Break,
@@ -25,6 +26,7 @@ from reconciliation.models import (
     Remittance,
     Source,
 )
+from reconciliation.services.balance_sheet import EARNED, HAVE, OWE, SPENT
 from reconciliation.services.board import board
 from tests.factories import NOW, ProviderAccountFactory, captured_transaction, sale_of
 from tests.reconciliation.given import DAY, Listed, imported, listed, reconciled
@@ -349,3 +351,7 @@ def test_the_board_tells_late_from_due_and_from_nothing_expected(account: Provid
     assert (cell(DAY, after).expected, cell(DAY, after).tone) == (0, "neutral")
     assert (cell(due, night).waits, cell(due, night).late, cell(due, night).tone) == (True, False, "neutral")
     assert (cell(due, after).waits, cell(due, after).late, cell(due, after).tone) == (True, True, "danger")
+
+
+def test_every_kind_of_account_has_its_place_where_the_money_is() -> None:
+    assert sorted([*HAVE, *OWE, *EARNED, *SPENT]) == sorted(AccountKind)

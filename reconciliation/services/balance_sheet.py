@@ -1,4 +1,4 @@
-"""Where the money is: the balances of all accounts by kind, and that what we have is what we owe and what is ours, to the cent."""
+"""The balance sheet: the balances of all accounts by kind, and that what we have is what we owe and what is ours, to the cent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SPENT = (AccountKind.PROVIDER_FEES, AccountKind.BANK_CHARGES, AccountKind.DIFFER
 
 
 @dataclass(slots=True)
-class Balances:
+class Sheet:
     """One mode and currency. Each side's lines are (label, minor units), signed so that they add up."""
 
     live: bool
@@ -47,7 +47,7 @@ class Balances:
         return self.total_have - self.total_owe
 
 
-def where_the_money_is() -> list[Balances]:
+def balance_sheet() -> list[Sheet]:
     """For every mode and currency that has postings, live first."""
     found: dict[tuple[bool, str], dict[str, int]] = {}
     rows = Posting.objects.values_list("account__live", "account__currency", "account__kind").annotate(
@@ -57,7 +57,7 @@ def where_the_money_is() -> list[Balances]:
         found.setdefault((live, currency), {})[kind] = int(minor)
     balances = []
     for (live, currency), of_kind in sorted(found.items(), key=lambda item: (not item[0][0], item[0][1])):
-        each = Balances(live, currency)
+        each = Sheet(live, currency)
         for kinds, lines, sign in (
             (HAVE, each.have, 1),
             (OWE, each.owe, -1),
