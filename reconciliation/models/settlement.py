@@ -83,7 +83,9 @@ class Settlement(models.Model):
         db_table = "settlement"
         ordering = ["-day", "-id"]
         constraints = [
-            models.UniqueConstraint(fields=["merchant", "live", "currency", "day"], name="settlement_once_a_day"),
+            models.UniqueConstraint(
+                fields=["merchant", "live", "currency", "period_to"], name="settlement_once_until_a_moment"
+            ),
             models.CheckConstraint(
                 condition=Q(
                     net_minor=F("gross_minor")

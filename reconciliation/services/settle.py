@@ -77,7 +77,7 @@ def terms_of(book: Book) -> SettlementTerms:
 def settle_book(book: Book, *, day: date, actor: Actor, now: datetime) -> list[Settlement]:
     """Settle every period of `book` that has closed up to `day` and is not settled yet. Returns what was made, oldest first.
 
-    A `day` that has not ended is settled as far as it has got; what comes later that day is in the next settlement.
+    A `day` that has not ended is settled as far as it has got; asked again later, what came since is a settlement of its own.
     """
     terms = terms_of(book)
     last = _last(book)
@@ -85,7 +85,9 @@ def settle_book(book: Book, *, day: date, actor: Actor, now: datetime) -> list[S
     if last is None:
         days = [last_closing_day(day, cycle, terms.weekday)]
     else:
-        days = closing_days(after=last.day, until=day, cycle=cycle, weekday=terms.weekday)
+        whole = last.period_to >= cut_off_at(last.day, terms.cut_off, book.zone)
+        after = last.day if whole else last.day - timedelta(days=1)
+        days = closing_days(after=after, until=day, cycle=cycle, weekday=terms.weekday)
     made = []
     for closing in _worth_it(book, terms, days):
         settlement = _settle(book, closing, actor, now)
@@ -116,7 +118,7 @@ def settlement_move(
 
 
 def _last(book: Book) -> Settlement | None:
-    return Settlement.objects.filter(**book.key).order_by("-day").first()
+    return Settlement.objects.filter(**book.key).order_by("-period_to").first()
 
 
 def _worth_it(book: Book, terms: SettlementTerms, days: Sequence[date]) -> list[date]:
@@ -156,7 +158,7 @@ def _settle(book: Book, day: date, actor: Actor, now: datetime) -> Settlement | 
         hold(f"settle:{book.merchant_id}:{book.live}")
         terms, last = terms_of(book), _last(book)
         until = min(cut_off_at(day, terms.cut_off, book.zone), now)
-        if last is not None and (last.day >= day or last.period_to >= until):
+        if last is not None and (last.day > day or last.period_to >= until):
             return None
         settlement = Settlement(id=new_id("stl"), **book.key, terms_id=terms.pk or None, day=day, period_to=until)
         first = _claim(settlement, book, terms)

@@ -138,6 +138,23 @@ def test_the_same_day_again_makes_nothing_new() -> None:
     assert Settlement.objects.count() == 1
 
 
+def test_a_day_that_goes_on_is_settled_again_for_what_came_since() -> None:
+    account = priced()
+    captured_transaction(account)
+    noon, one, two = (NOW + timedelta(hours=hours) for hours in (0.5, 1, 2))
+    [first] = settled(account.merchant, now=noon)
+    captured_transaction(account, now=one)
+
+    [second] = settled(account.merchant, now=two)
+
+    assert settled(account.merchant, now=two) == []
+    assert [(s.day, s.line_count, s.period_to) for s in (first, second)] == [(DAY, 1, noon), (DAY, 1, two)]
+    assert second.period_from == first.period_to
+    captured_transaction(account, now=two + timedelta(hours=1))
+    [rest] = settled(account.merchant)
+    assert (rest.day, rest.line_count, settled(account.merchant)) == (DAY, 1, [])
+
+
 def test_what_commits_late_is_in_the_next_settlement() -> None:
     account = priced()
     captured_transaction(account)
@@ -356,7 +373,7 @@ def test_a_line_needs_an_entry_that_is_there(made: Settlement) -> None:
 
 def test_a_settlement_without_its_lines_does_not_commit(made: Settlement) -> None:
     columns = [field.column for field in Settlement._meta.concrete_fields]
-    changed = {"id": "'stl_x'", "day": "day + 1", "entry_id": "NULL"}
+    changed = {"id": "'stl_x'", "day": "day + 1", "period_to": "period_to + interval '1 day'", "entry_id": "NULL"}
     values = ", ".join(changed.get(column, column) for column in columns)
 
     refused("do not add up", f"INSERT INTO settlement ({', '.join(columns)}) SELECT {values} FROM settlement")
@@ -364,7 +381,7 @@ def test_a_settlement_without_its_lines_does_not_commit(made: Settlement) -> Non
 
 def test_the_parts_make_the_net(made: Settlement) -> None:
     columns = [field.column for field in Settlement._meta.concrete_fields]
-    changed = {"id": "'stl_x'", "day": "day + 1", "entry_id": "NULL", "net_minor": "net_minor + 1"}
+    changed = {"id": "'stl_x'", "day": "day + 1", "period_to": "period_to + interval '1 day'", "entry_id": "NULL", "net_minor": "net_minor + 1"}
     values = ", ".join(changed.get(column, column) for column in columns)
 
     refused("net_is_the_sum", f"INSERT INTO settlement ({', '.join(columns)}) SELECT {values} FROM settlement")

@@ -77,7 +77,7 @@ def test_in_any_order_the_books_and_the_settlements_agree(steps: list[tuple[str,
     paid = sum(
         Settlement.objects.filter(merchant=merchant).exclude(state="CARRIED").values_list("net_minor", flat=True)
     )
-    last = Settlement.objects.filter(merchant=merchant).order_by("-day").first()
+    last = Settlement.objects.filter(merchant=merchant).order_by("-period_to").first()
     carried = last.net_minor if last and last.state == "CARRIED" else 0
     reserve = owed(merchant, AccountKind.MERCHANT_RESERVE)
     assert (earned, owed(merchant, AccountKind.PAYOUT_IN_TRANSIT)) == (paid + carried + reserve, paid)
