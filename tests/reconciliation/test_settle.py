@@ -381,7 +381,13 @@ def test_a_settlement_without_its_lines_does_not_commit(made: Settlement) -> Non
 
 def test_the_parts_make_the_net(made: Settlement) -> None:
     columns = [field.column for field in Settlement._meta.concrete_fields]
-    changed = {"id": "'stl_x'", "day": "day + 1", "period_to": "period_to + interval '1 day'", "entry_id": "NULL", "net_minor": "net_minor + 1"}
+    changed = {
+        "id": "'stl_x'",
+        "day": "day + 1",
+        "period_to": "period_to + interval '1 day'",
+        "entry_id": "NULL",
+        "net_minor": "net_minor + 1",
+    }
     values = ", ".join(changed.get(column, column) for column in columns)
 
     refused("net_is_the_sum", f"INSERT INTO settlement ({', '.join(columns)}) SELECT {values} FROM settlement")
