@@ -216,7 +216,10 @@ class Camt053Reader:
             and (instructed.get("Ccy"), instructed.text) != (amount.get("Ccy"), amount.text)
         )
         narrative = [
-            (line.text or "").strip() for each in details or [element] for line in self._all(each, "RmtInf/Ustrd")
+            (line.text or "").strip()
+            for each in details or [element]
+            for path in ("RmtInf/Ustrd", "RmtInf/Strd/CdtrRefInf/Ref", "AddtlTxInf")
+            for line in self._all(each, path)
         ]
         narrative.append(self._text(element, "AddtlNtryInf"))
         return (
@@ -258,12 +261,13 @@ class Camt053Reader:
                     "credits": credits[0],
                     "debits": debits[0],
                 }
+                net = abs(credits[1] - debits[1])  # some banks state it where the definition has the sum of both sides
                 for name, had in found.items():
                     try:
                         stated = minor_of(said[name], statement.currency) if name.endswith("sum") else int(said[name])
                     except (LineProblem, ValueError):
                         continue  # not stated, or not as a number: the balances decide
-                    if stated != had:
+                    if stated != had and not (name == "sum" and stated == net):
                         wrong.append(f"states {name} of {said[name]}, which the entries do not have")
         if wrong:
             raise RefusedFile(*(f"account {statement.account}: {problem}" for problem in wrong))

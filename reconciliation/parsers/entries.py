@@ -66,11 +66,11 @@ class EntryParser:
         instructed_currency = field["INSTRUCTED_CURRENCY"]
         instructed = minor_of(field["INSTRUCTED_AMOUNT"], instructed_currency) if instructed_currency else None
         booked_on = day_of(field["BOOKED_ON"])
-        end_to_end_id = _short(field["END_TO_END_ID"], 60)
+        end_to_end_id, reference = _short(field["END_TO_END_ID"], 60), _short(field["REFERENCE"], 60)
         return Entry(
             number=number,
             account_key=field["ACCOUNT"],
-            reference=_short(field["REFERENCE"], 60) or _made_reference(values),
+            reference=_made_reference(values) if reference in _NOT_PROVIDED else reference,
             end_to_end_id="" if end_to_end_id in _NOT_PROVIDED else end_to_end_id,
             narrative=_short(field["NARRATIVE"], 2000),
             counterparty=_short(field["COUNTERPARTY"], 140),

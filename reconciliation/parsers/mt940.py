@@ -3,6 +3,10 @@
 Each message of a file is read by itself: `:25:` account, `:60F:` or `:60M:` opening balance, `:61:` entries with their `:86:`, `:62F:` or `:62M:`
 closing balance. A statement of several messages goes on where it was: an intermediate opening balance is the closing one before it, and
 the file ends with a final one. The year of an entry's date, which has none, is the one nearest to its value date.
+
+What banks write around and between the fields that carry money is let pass where it can say nothing of money: a header of their own before a
+message, empty lines, `:NS:` fields, blanks for an entry date or a type that they leave out. An entry without a date of its own is booked on
+its value date or, where that lies outside the statement, on the statement's closing day, by which it had been booked.
 """
 
 from __future__ import annotations
@@ -18,15 +22,17 @@ from reconciliation.parsers.bytes import text_lines
 from reconciliation.parsers.entries import EntryParser, check_day, hundredths_of, minor_of, stated_by
 
 _LONGEST_FIELD = 64  # lines
-_TAG = re.compile(r":([0-9]{2}[A-Z]?):(.*)", re.DOTALL)
+_TAG = re.compile(r":([0-9]{2}[A-Z]?|NS):(.*)", re.DOTALL)
 _BALANCE = re.compile(r"([CD])([0-9]{6})([A-Z]{3})([0-9]{1,14},[0-9]{0,3})")
 _ENTRY = re.compile(
-    r"(?P<value>[0-9]{6})(?P<entry>[0-9]{4})?(?P<mark>R?[CD])(?P<funds>[A-Z])?(?P<amount>[0-9]{1,14},[0-9]{0,3})"
-    r"(?P<type>[NSF][A-Z0-9]{3})(?P<ours>[^\n]*?)(?://(?P<theirs>[^\n]*))?(?:\n(?P<more>.*))?",
+    r"(?P<value>[0-9]{6})(?P<entry>[0-9]{4}| {4})?(?P<mark>R?[CD])(?P<funds>[A-Z])?(?P<amount>[0-9]{1,14},[0-9]{0,3})"
+    r"(?P<type>[NSF](?:[A-Z0-9]{3}| {3}))(?P<ours>[^\n]*?)(?://(?P<theirs>[^\n]*))?(?:\n(?P<more>.*))?",
     re.DOTALL,
 )
 _END_TO_END = re.compile(r"(?:EREF\+|/EREF/)([^/?\n]+?)(?=\s*(?:[A-Z]{4}\+|[/?\n]|$))")
 _NAME = re.compile(r"/(?:NAME|BENM//NAME|ORDP//NAME)/([^/\n]+)")
+_ELSEWHERE = frozenset({"", "NONREF", "EREF", "PREF", "MARF"})  # no reference, or one that the :86: has
+_HEADER = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3,4})?|940|:940:")  # sender, message type, receiver
 _BLOCKS = re.compile(r"(?:\{[123]:[^{}]*(?:\{[^{}]*\}[^{}]*)*\})*\{4:")
 
 
@@ -36,6 +42,7 @@ class _Message:
     key: str = ""
     currency: str = ""
     opened_on: date = date.min
+    begun_on: date = date.min  # the statement, of which this may be a later message
     opening: int | None = None
     closed: tuple[date, int] | None = None
     items: list[tuple[int, str, str]] = field(default_factory=list)  # line, :61:, :86:
@@ -53,7 +60,7 @@ class Mt940Reader:
         self.balances: tuple[Balance, ...] = ()
         self._file = file
         self._encoding = encoding
-        self._open: dict[str, tuple[str, int]] = {}  # account -> currency and balance where an unfinished statement is
+        self._open: dict[str, tuple[str, int, date]] = {}  # account -> unfinished statement: currency, balance, begin
 
     def __iter__(self) -> Iterator[Item]:
         lines = moved = 0
@@ -92,15 +99,16 @@ class Mt940Reader:
         if tag in ("60F", "60M", "61", "62F", "62M") and not message.account:
             raise RefusedFile(f"line {number}: :{tag}: before the account (:25:)")
         match tag:
-            case "25":
-                message.account = text.strip()
+            case "25" | "25P":  # P: a line with the bank follows
+                message.account = (text.partition("\n")[0] if tag == "25P" else text).strip()
                 message.currency = self.parser.currency_of(number, message.account)
-            case "28C":
+            case "28" | "28C":
                 message.key = text.strip()[:60]
             case "60F" | "60M":
                 message.opened_on, message.opening = self._balance(message, number, text)
                 before = self._open.pop(message.account, None)
-                if tag == "60M" and before != (message.currency, message.opening):
+                message.begun_on = before[2] if before else message.opened_on
+                if tag == "60M" and (before is None or before[:2] != (message.currency, message.opening)):
                     raise RefusedFile(f"line {number}: an intermediate opening balance that is not the one before it")
                 if tag == "60F" and before is not None:
                     raise RefusedFile(f"line {number}: a new statement before the last one's final balance")
@@ -108,6 +116,9 @@ class Mt940Reader:
                 if message.opening is None or message.closed is not None:
                     raise RefusedFile(f"line {number}: an entry outside its balances")
                 message.items.append((number, text, ""))
+            case "NS" if message.items and message.closed is None:
+                line, entry, info = message.items[-1]
+                message.items[-1] = (line, f"{entry}\n{text}", info)
             case "86" if message.items and message.closed is None:
                 line, entry, _ = message.items[-1]
                 message.items[-1] = (line, entry, text)
@@ -139,7 +150,7 @@ class Mt940Reader:
             values = self._values(message, text, info)
             try:
                 entry = self.parser.read(number, values)
-                check_day(entry, message.opened_on, closed_on)
+                check_day(entry, message.begun_on, closed_on)
             except LineProblem as exc:
                 unread += 1
                 self.unread += 1
@@ -155,7 +166,7 @@ class Mt940Reader:
                 f"account {message.account}: the opening balance and the entries do not come to the closing balance"
             )
         if not message.final:
-            self._open[message.account] = (message.currency, closing)
+            self._open[message.account] = (message.currency, closing, message.begun_on)
         self.balances += (
             Balance(
                 message.account,
@@ -179,7 +190,7 @@ class Mt940Reader:
         mark = found["mark"]
         ours = found["ours"].strip()
         value_on = _iso(found["value"])
-        if not end_to_end and ours not in ("NONREF", ""):
+        if not end_to_end and ours not in _ELSEWHERE:
             end_to_end = ours
         return (
             message.account,
@@ -189,11 +200,11 @@ class Mt940Reader:
             _point(found["amount"]),
             message.currency,
             "true" if mark.startswith("R") else "false",
-            _booked(value_on, found["entry"] or ""),
+            _booked(value_on, (found["entry"] or "").strip()) or _within(message, value_on),
             value_on,
-            found["type"],
+            found["type"].strip(),
             name,
-            " ".join(part for part in (narrative, (found["more"] or "").strip()) if part),
+            " ".join([*narrative.split(), *(found["more"] or "").split()]),
             "",
             "",
             "",
@@ -209,10 +220,14 @@ class Mt940Reader:
                 if tag:
                     yield number, tag, "\n".join(parts)
                 number, tag, parts = at, found.group(1), [found.group(2)]
-            elif line.strip() in ("", "-", "-}") or _BLOCKS.fullmatch(line.strip()) or line.startswith("-}"):
+            elif not line.strip():
+                continue
+            elif line.strip() in ("-", "-}") or _BLOCKS.fullmatch(line.strip()) or line.startswith("-}"):
                 if tag:
                     yield number, tag, "\n".join(parts)
                 tag, parts = "", []
+            elif not tag and _HEADER.fullmatch(line.strip()):
+                continue
             elif not tag:
                 raise RefusedFile(f"line {at}: {line[:40]!r} belongs to no field")
             else:
@@ -252,9 +267,9 @@ def _short_day(six: str) -> date:
 
 
 def _booked(value_on: str, month_day: str) -> str:
-    """The entry's date, in the year that brings it nearest to the value date."""
+    """The entry's date, in the year that brings it nearest to the value date; empty if it has none."""
     if not month_day:
-        return value_on
+        return ""
     try:
         value = date.fromisoformat(value_on)
     except ValueError:
@@ -270,14 +285,25 @@ def _booked(value_on: str, month_day: str) -> str:
     return min(candidates, key=lambda day: abs(day - value)).isoformat()
 
 
+def _within(message: _Message, value_on: str) -> str:
+    """The day of an entry that states none. Not its value date where the statement of that day was another one."""
+    closed_on = message.closed[0] if message.closed else date.max
+    try:
+        inside = message.begun_on <= date.fromisoformat(value_on) <= closed_on
+    except ValueError:
+        return value_on  # refused where it is read
+    return value_on if inside else closed_on.isoformat()
+
+
 def _information(info: str) -> tuple[str, str, str]:
-    """Narrative, counterparty and end-to-end id of a `:86:`, with sub-fields (`?20`) or without."""
-    found = re.match(r"[0-9]{3}\?", info.replace("\n", "")) is not None
+    """Narrative, counterparty and end-to-end id of a `:86:`, with sub-fields (`?20`, `>20`) or without."""
+    info = info.lstrip(" ")
+    flat = info.replace("\n", "")
+    found = re.match(r"(?:[0-9]{3}(?=[?>][0-9]{2})|(?=[?>][0-2]0))([?>])", flat)
     text, name = info, ""
     if found:
-        flat = info.replace("\n", "")
         fields = dict[str, str]()
-        for part in flat[3:].split("?")[1:]:
+        for part in flat.split(found.group(1))[1:]:
             fields[part[:2]] = fields.get(part[:2], "") + part[2:]
         text = "".join(fields[key] for key in sorted(fields) if "20" <= key <= "29" or "60" <= key <= "63")
         name = fields.get("32", "") + fields.get("33", "")
