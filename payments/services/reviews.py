@@ -67,7 +67,7 @@ def review_propose(
     Raises NotFound, InvalidState (closed, being given back, or not possible for it), Forbidden.
     """
     case = _case(item_id)
-    if case.item.state != ReviewState.OPEN or decision not in DECISIONS[case.item.kind]:
+    if CHOICES[decision] not in decisions_for(case.item):
         raise InvalidState("This cannot be decided about it (any more).", state=case.item.state)
     return propose(
         kind=CHOICES[decision].act,
@@ -88,7 +88,12 @@ def decisions_for(item: ReviewItem) -> list[Choice]:
     """What may be proposed about it now, as far as its state says; whether it works out is said when it is proposed."""
     if item.state != ReviewState.OPEN:
         return []
-    return [choice for decision, choice in CHOICES.items() if decision in DECISIONS[item.kind]]
+    return [CHOICES[decision] for decision in CHOICES if decision in DECISIONS[item.kind] - _done(item)]
+
+
+def _done(item: ReviewItem) -> set[Decision]:
+    """What was decided of it before and cannot be again: a surplus that did not go back is all that is left of what was accepted."""
+    return {Decision.ACCEPT} if item.accepted_minor else set()
 
 
 def _pins(case: Case) -> list[Pin]:

@@ -18,7 +18,7 @@ from payments.models import Operation, Posting, Refund, ReviewItem, Transaction
 from payments.providers.base import Outcome
 from payments.services.captures import capture_request
 from payments.services.refunds import refund_request
-from payments.services.reviews import review_propose
+from payments.services.reviews import decisions_for, review_propose
 from payments.states import Decision
 from tests.factories import (
     NOW,
@@ -137,6 +137,7 @@ def test_a_surplus_that_cannot_go_back_stays_open_until_it_is_booked_off():
 
     item.refresh_from_db()
     assert (item.state, item.suspense_minor) == ("OPEN", 1_000)
+    assert [choice.decision for choice in decisions_for(item)] == [Decision.RETURN, Decision.WRITE_OFF]
     with pytest.raises(InvalidState):
         decided(item, Decision.ACCEPT)
     assert decided(item, Decision.WRITE_OFF, keep=True).state == "CLOSED"
