@@ -176,6 +176,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "ApiKeyStatusEnum": ["ACTIVE", "EXPIRED", "REVOKED"],
         "DeliveryStateEnum": ["PENDING", "DELIVERED", "DEAD"],
         "ReplayableStateEnum": ["DEAD", "DELIVERED"],
+        "MoneyStepEnum": "reconciliation.whereabouts.Step",
     },
     "TAGS": [
         {"name": "transactions", "description": "Take payments, capture and cancel, give money back, move money."},

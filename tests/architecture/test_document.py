@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from drf_spectacular.validation import validate_schema
 from jsonschema import Draft202012Validator
@@ -42,6 +44,10 @@ def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any
 def test_it_is_openapi(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
     validate_schema(document)
+
+
+def test_it_is_written_without_a_warning() -> None:
+    call_command("spectacular", "--fail-on-warn", stdout=StringIO())
 
 
 def test_every_example_is_what_its_schema_says(document: dict[str, Any]) -> None:
