@@ -1,7 +1,7 @@
 """Cancelling: an authorisation is released by the provider; what nobody has begun to pay is withdrawn by us.
 
 The payer holds a signed message that no provider lets us take back, so the provider is asked first, outside any database transaction,
-and the payment is withdrawn under its lock only if it still is unpaid. Whoever pays after that is a late success: the money goes to
+and the payment is withdrawn under its lock only if it still is unpaid and nothing was heard of it since. Whoever pays after that is a late success: the money goes to
 suspense and a person decides, the transaction stays CANCELLED.
 """
 
@@ -17,7 +17,8 @@ from common.errors import InvalidState, NotFound, ProviderUnavailable
 from common.queue import nudge_coalesced
 from common.rows import Rows
 from merchants.services.idempotency import IdempotencyKey, Reply
-from payments.models import Operation, Transaction
+from payments.models import Operation, ProviderEvent, Transaction
+from payments.models.provider_event import EventState
 from payments.providers.base import Kind, Outcome, ProviderResult
 from payments.services.advance import hold, payment_advance
 from payments.services.captures import void_request
@@ -105,6 +106,11 @@ def _withdraw(
         held = hold(operation.pk, now=now)
         if not _is_unpaid(held):
             raise _refused(held.transaction)
+        if _was_told(held, since=now):
+            raise InvalidState(
+                "The provider has just sent word of this payment. Try again when the outcome is known.",
+                status=held.transaction.status,
+            )
         rows = Rows()
         rows.update(
             Operation,
@@ -131,6 +137,15 @@ def _is_unpaid(held: Held) -> bool:
         and held.payment.state == PaymentState.CREATED
         and held.operation.state in _CAN_END
     )
+
+
+def _was_told(held: Held, *, since: datetime) -> bool:
+    """Whether a message about it has come since the provider was asked. It may say more than the answer does, and of a confirming account it
+    is only a hint: the sweep that it woke asks once more. One that comes after the lock finds the operation ended, and is taken as it is."""
+    events = ProviderEvent.objects.filter(
+        reference=held.operation.reference, provider_account=held.payment.provider_account_id, received_at__gte=since
+    )
+    return events.exclude(state=EventState.REJECTED).exists()
 
 
 def _refused(transaction: Transaction) -> InvalidState:
