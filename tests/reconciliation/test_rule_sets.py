@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from common.models import AuditRecord, Proposal
 from common.money import Money
 from merchants.models import ProviderAccount
 from payments.models import Operation, Posting
+from payments.services.captures import capture_request
 from reconciliation.matching.rules import BUILT_IN, InvalidRules, rules_of
 from reconciliation.models import Break, Comparison, Match, MatchGroup, Rehearsal, RuleSet, RuleSetState, Source
 from reconciliation.services.closing import day_close
@@ -219,7 +221,7 @@ def test_without_a_reference_amount_and_date_find_the_nearest_and_a_tie_is_nobod
     )
 
 
-def test_two_lines_for_one_operation_and_one_line_for_two() -> None:
+def test_several_lines_for_one_operation_come_to_its_amount() -> None:
     account = ProviderAccountFactory()
     split = sold(account, 10_000)
     imported(
@@ -236,6 +238,54 @@ def test_two_lines_for_one_operation_and_one_line_for_two() -> None:
     group = MatchGroup.objects.get()
     assert (group.rule, group.explanation["items"]) == ("SUM_AND_DATE", {"lines": 2, "operations": 1})
     assert Match.objects.filter(group=group).count() == 3
+
+
+def captured_in_parts(account: ProviderAccount, *parts: int) -> list[Operation]:
+    """One authorisation of 100.00, captured part by part."""
+    transaction = new_transaction(account, manual_capture=True).transaction
+    settle(sale_of(transaction))
+    captures = Operation.objects.filter(payment__transaction=transaction, kind="CAPTURE")
+    for number, minor in enumerate(parts):
+        capture_request(transaction_id=transaction.pk, amount=Money(minor, "MYR"), final=False, actor=ACTOR, now=NOW)
+        capture = captures.get(state="QUEUED")
+        Operation.objects.filter(pk=capture.pk).update(state="SENT", sends=1, sent_at=NOW)
+        settle(capture, provider_reference=f"C{number}{capture.reference}")
+    return list(captures.order_by("created_at", "pk"))
+
+
+def test_one_line_for_several_captures_of_a_payment_comes_to_their_sum() -> None:
+    account = ProviderAccountFactory(provider="migs", mode="authorise")
+    first, second = captured_in_parts(account, 3_000, 4_000)
+    hold = sale_of(first.payment.transaction)
+    line = listed(first, provider_reference="F1", reference=hold.reference, type="CAPTURE", fee=105, status="0")
+    imported(account, [replace(line, minor=7_000)])
+
+    reconciled(account)
+
+    assert open_kinds() == []
+    group = MatchGroup.objects.get()
+    assert (group.rule, group.explanation["items"]) == ("SUM_AND_DATE", {"lines": 1, "operations": 2})
+    matched = Match.objects.filter(group=group).values_list("operation", flat=True)
+    assert sorted(matched, key=str) == sorted([None, first.pk, second.pk], key=str)
+
+
+def test_one_line_that_is_not_the_sum_of_the_captures_stays_a_break() -> None:
+    account = ProviderAccountFactory(provider="migs", mode="authorise")
+    first, second = captured_in_parts(account, 3_000, 4_000)
+    hold = sale_of(first.payment.transaction)
+    line = listed(first, provider_reference="F1", reference=hold.reference, type="CAPTURE", status="0")
+    imported(account, [replace(line, minor=7_001)])
+
+    reconciled(account)
+
+    assert open_kinds() == sorted(
+        [
+            ("MISSING_IN_BOOKS", "F1", ""),
+            ("MISSING_AT_PROVIDER", "", first.reference),
+            ("MISSING_AT_PROVIDER", "", second.reference),
+        ]
+    )
+    assert Match.objects.count() == 0
 
 
 def test_lines_that_do_not_come_to_the_amount_stay_breaks() -> None:
