@@ -12,13 +12,12 @@ from datetime import datetime
 from typing import Any, BinaryIO, cast
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError
+from django.db import connection
 from django.db import transaction as database
 
 from common.approvals import Act, Pin, propose
 from common.audit import record_action
 from common.changes import Actor
-from common.database import constraint_of
 from common.errors import InvalidRequest, InvalidState, NotFound
 from common.models import Proposal
 from merchants.models import ProviderAccount
@@ -55,49 +54,45 @@ def line_fix(*, line_id: int, cells: Sequence[str], actor: Actor, now: datetime)
     Raises NotFound, InvalidState (decided already, or the day is closed), InvalidRequest (it still cannot be read, says something else of a
     line that is known, or is the last one and the control totals do not agree).
     """
-    try:
-        with database.atomic():
-            patient()
-            quarantined = _locked(line_id)
-            statement, expected = quarantined.statement, _expected(quarantined.statement)
-            parsed = _parsed(expected, quarantined, cells)
-            kept, new = _keep(expected.source, statement, parsed)
-            if isinstance(kept, StatementLine):
-                quarantined.line = kept
-                if new:
-                    _announce(expected.source, statement, kept, actor, now)
-            else:
-                quarantined.bank_line = kept
-            quarantined.state, quarantined.fixed_cells = QuarantineState.FIXED, list(cells)
-            quarantined.fixed_by, quarantined.decided_at = actor.name, now
-            quarantined.save()
-            _count(statement, parsed, new=new)
-            _settle_controls(statement)
-            record_action(
-                actor=actor,
-                action="quarantine.fixed",
-                subject_type="statement",
-                subject_id=statement.pk,
-                merchant_id=kept.provider_account.merchant_id
-                if isinstance(kept, StatementLine) and kept.provider_account
-                else "",
-                changes={"line": quarantined.number, "cells": [quarantined.cells, list(cells)]},
-                now=now,
-            )
-    except IntegrityError as exc:
-        if constraint_of(exc).endswith("_day_open"):
-            raise InvalidState("The day is closed: open it again first.") from exc
-        raise
+    with database.atomic():
+        patient()
+        quarantined = _locked(line_id)
+        statement, expected = quarantined.statement, _expected(quarantined.statement)
+        parsed = _parsed(expected, quarantined, cells)
+        kept, new = _keep(expected.source, statement, parsed)
+        if isinstance(kept, StatementLine):
+            quarantined.line = kept
+            if new:
+                _announce(expected.source, statement, kept, actor, now)
+        else:
+            quarantined.bank_line = kept
+        quarantined.state, quarantined.fixed_cells = QuarantineState.FIXED, list(cells)
+        quarantined.fixed_by, quarantined.decided_at = actor.name, now
+        quarantined.save()
+        _count(statement, parsed, new=new)
+        _settle_controls(statement)
+        record_action(
+            actor=actor,
+            action="quarantine.fixed",
+            subject_type="statement",
+            subject_id=statement.pk,
+            merchant_id=kept.provider_account.merchant_id
+            if isinstance(kept, StatementLine) and kept.provider_account
+            else "",
+            changes={"line": quarantined.number, "cells": [quarantined.cells, list(cells)]},
+            now=now,
+        )
     return quarantined
 
 
 def line_discard_propose(*, line_id: int, reason: str, by: User, actor: Actor, now: datetime) -> Proposal:
     """Ask a second person to leave the line out for good. Raises NotFound, InvalidState, Forbidden."""
-    line = QuarantinedLine.objects.filter(pk=line_id).first()
+    line = QuarantinedLine.objects.filter(pk=line_id).select_related("statement").first()
     if line is None:
         raise NotFound("There is no such line.")
     if line.state != QuarantineState.OPEN:
         raise InvalidState("The line is decided already.", state=line.state)
+    _refuse_if_closed(line.statement)
     return propose(
         kind=DISCARD,
         subject_type="quarantined_line",
@@ -144,7 +139,7 @@ ACT = Act(
 
 
 def _locked(line_id: int) -> QuarantinedLine:
-    """The line with its statement, both locked, under the lock of the source's imports. Raises NotFound, InvalidState."""
+    """The line with its statement, both locked, under the locks of the source's imports and of its closings. Raises NotFound, InvalidState."""
     found = QuarantinedLine.objects.filter(pk=line_id).select_related("statement").first()
     if found is None:
         raise NotFound("There is no such line.")
@@ -154,7 +149,18 @@ def _locked(line_id: int) -> QuarantinedLine:
     line.statement = statement
     if line.state != QuarantineState.OPEN:
         raise InvalidState("The line is decided already.", state=line.state)
+    _refuse_if_closed(statement)
     return line
+
+
+def _refuse_if_closed(statement: Statement) -> None:
+    """What a closed day says stays as it was signed, control totals too. Until the transaction ends nobody closes it. Raises InvalidState."""
+    day = [statement.provider, statement.live]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(counterfoil_day_lock(%s, %s))", day)
+        cursor.execute("SELECT counterfoil_day_closed(%s, %s, %s)", [*day, statement.day])
+        if cursor.fetchone()[0]:
+            raise InvalidState("The day is closed: open it again first.")
 
 
 def _expected(statement: Statement) -> Expected:

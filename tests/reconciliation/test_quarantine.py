@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 from common.approvals import approve
 from common.books import Asked, verify
 from common.errors import Forbidden, InvalidRequest, InvalidState
-from common.models import AuditRecord
+from common.models import AuditRecord, Proposal
 from merchants.models import ProviderAccount
 from merchants.roles import sync_roles
 from reconciliation.models import (
@@ -24,8 +24,10 @@ from reconciliation.models import (
     Statement,
     StatementLine,
 )
+from reconciliation.services.closing import propose_close, propose_reopen
 from reconciliation.services.imports import statement_import
 from reconciliation.services.quarantine import columns_of, line_discard_propose, line_fix
+from reconciliation.services.reconcile import reconcile_day
 from tests.factories import ProviderAccountFactory
 from tests.reconciliation.bank_files import IBAN, camt, entry
 from tests.reconciliation.given import ACTOR, DAY, NEXT_MORNING, Listed, fpx_file
@@ -187,6 +189,37 @@ def test_discarding_needs_two_people_and_leaves_the_difference_visible(account: 
     assert wrong() == []
     with pytest.raises(InvalidState):
         line_fix(line_id=line.pk, cells=right(line, AMOUNT="25.50"), actor=ACTOR, now=NEXT_MORNING)
+
+
+def test_a_line_of_a_closed_day_waits_until_the_day_is_open_again() -> None:
+    account = ProviderAccountFactory(account_key="SE1", created_at=NEXT_MORNING - timedelta(days=30))
+    maker, second = users("fix_quarantinedline", "approve_quarantinedline", "close_day", "approve_day")
+    statement = take(spoilt(fpx_file(GOOD, account="SE1"), BAD[0]), account)
+    [line] = QuarantinedLine.objects.all()
+    say: dict[str, Any] = {"actor": ACTOR, "now": NEXT_MORNING, "reason": "Asked the provider"}
+    discard = line_discard_propose(line_id=line.pk, by=maker, **say)
+    day: dict[str, Any] = {"provider": "fpx", "live": False, "day": DAY}
+    reconcile_day(**day, actor=ACTOR, now=NEXT_MORNING)
+    approve(proposal_id=propose_close(**day, by=maker, **say).pk, by=second, **say)
+    before = list(Statement.objects.values()), list(QuarantinedLine.objects.values())
+    kept = list(StatementLine.objects.values())
+
+    for attempt in (
+        lambda: line_fix(line_id=line.pk, cells=right(line, AMOUNT="25.50"), actor=ACTOR, now=NEXT_MORNING),
+        lambda: line_discard_propose(line_id=line.pk, by=maker, **say),
+        lambda: approve(proposal_id=discard.pk, by=second, **say),
+    ):
+        with pytest.raises(InvalidState, match=r"^The day is closed: open it again first\.$"):
+            attempt()
+
+    assert (list(Statement.objects.values()), list(QuarantinedLine.objects.values())) == before
+    assert list(StatementLine.objects.values()) == kept
+    assert Proposal.objects.get(pk=discard.pk).state == "OPEN"
+    assert not AuditRecord.objects.filter(action__startswith="quarantine.").exists()
+    approve(proposal_id=propose_reopen(**day, by=maker, **say).pk, by=second, **say)
+    approve(proposal_id=discard.pk, by=second, **say)
+    statement.refresh_from_db()
+    assert statement.controls == "DIFFERS"
 
 
 def test_a_proposal_to_discard_what_was_put_right_meanwhile_is_void(account: ProviderAccount) -> None:
