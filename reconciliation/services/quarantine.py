@@ -155,7 +155,7 @@ def _locked(line_id: int) -> QuarantinedLine:
 
 def _refuse_if_closed(statement: Statement) -> None:
     """What a closed day says stays as it was signed, control totals too. Until the transaction ends nobody closes it. Raises InvalidState."""
-    day = [statement.provider, statement.live]
+    day: list[Any] = [statement.provider, statement.live]
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock_shared(counterfoil_day_lock(%s, %s))", day)
         cursor.execute("SELECT counterfoil_day_closed(%s, %s, %s)", [*day, statement.day])
