@@ -13,6 +13,8 @@ declare class PaymentEngine<A extends number | string = number> {
     list(filters?: PaymentEngine.TransactionFilters): AsyncIterable<PaymentEngine.Transaction<A>>;
     /** The history, first event first. */
     events(transactionId: string): AsyncIterable<PaymentEngine.Event<A>>;
+    /** Where its money is on the way to you, step by step. */
+    money(transactionId: string): Promise<PaymentEngine.Money>;
     /** Take what was authorised, or part of it; `final: false` keeps the rest reserved for more captures. */
     capture(
       transactionId: string,
@@ -300,6 +302,27 @@ declare namespace PaymentEngine {
     limit?: number;
   }
 
+  type Step = 'CAPTURED' | 'ON_STATEMENT' | 'AT_BANK' | 'SETTLED' | 'PAID_OUT';
+
+  interface Money {
+    transactionId: string;
+    /** The first step that is missing; null when none is. */
+    stage: Step | null;
+    daysLate: number;
+    steps: {
+      step: Step;
+      /** The day on which it was proven; null while it is not. */
+      doneOn: string | null;
+      /** The day by which it should be; null once it is proven. */
+      expectedBy: string | null;
+      daysLate: number;
+      /** Of the settlement or the payout. */
+      id: string | null;
+      /** Of the payout, as your bank shows it. */
+      reference: string | null;
+    }[];
+  }
+
   interface Settlement<A = number> {
     id: string;
     status: 'CREATED' | 'CARRIED' | 'PAYOUT_PENDING' | 'PAID' | 'RETURNED';
@@ -322,6 +345,8 @@ declare namespace PaymentEngine {
     carriedOver: A;
     /** The net. */
     amount: A;
+    /** How it is paid, once that is decided. `reference` is what your bank's statement shows. */
+    payout: { id: string; status: 'APPROVED' | 'SENT' | 'PAID' | 'RETURNED'; paidAt: string | null; reference: string } | null;
     createdAt: string;
     updatedAt: string;
   }

@@ -45,6 +45,10 @@ class Transactions extends Resource {
     return this.pages(path('transactions', id, 'events'));
   }
 
+  money(id) {
+    return this.transport.get(path('transactions', id, 'money'));
+  }
+
   async capture(id, { amount, final } = {}, options) {
     if (amount !== undefined) checkAmount(amount);
     return this.transport.post(path('transactions', id, 'capture'), given({ amount, final }), options);

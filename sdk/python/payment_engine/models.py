@@ -218,6 +218,38 @@ class FeeParts(Model):
 
 
 @dataclass(frozen=True)
+class SettlementPayout(Model):
+    """How a settlement is paid: APPROVED, SENT, PAID or RETURNED. `reference` is what your bank's statement shows."""
+
+    id: str
+    status: str
+    paid_at: datetime | None
+    reference: str
+
+
+@dataclass(frozen=True)
+class MoneyStep(Model):
+    """CAPTURED, ON_STATEMENT, AT_BANK, SETTLED or PAID_OUT: proven on `done_on`, or expected by a day ("YYYY-MM-DD")."""
+
+    step: str
+    done_on: str | None
+    expected_by: str | None
+    days_late: int
+    id: str | None
+    reference: str | None
+
+
+@dataclass(frozen=True)
+class Money(Model):
+    """Where a payment's money is. `stage` is the first step that is missing; None when none is."""
+
+    transaction_id: str
+    stage: str | None
+    days_late: int
+    steps: tuple[MoneyStep, ...]
+
+
+@dataclass(frozen=True)
 class Settlement(Model):
     """What you are owed for a period: `amount` is the net. Days are "YYYY-MM-DD" in your time zone."""
 
@@ -242,6 +274,7 @@ class Settlement(Model):
     amount: Decimal
     created_at: datetime
     updated_at: datetime
+    payout: SettlementPayout | None = None
 
 
 @dataclass(frozen=True)

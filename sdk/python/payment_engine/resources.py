@@ -15,6 +15,7 @@ from payment_engine.models import (
     Entry,
     Event,
     Model,
+    Money,
     PaymentType,
     Refund,
     Settlement,
@@ -101,6 +102,10 @@ class Transactions(Resource):
     def events(self, transaction_id: str) -> Iterator[Event]:
         """The history, first event first."""
         return self._pages(Event, _path("transactions", transaction_id, "events"))
+
+    def money(self, transaction_id: str) -> Money:
+        """Where its money is on the way to you, step by step."""
+        return Money.of(self._transport.get(_path("transactions", transaction_id, "money")))
 
     def capture(
         self,
