@@ -115,7 +115,7 @@ def test_it_costs_the_same_queries_whatever_happened(world: World, sign_in: Sign
     with CaptureQueriesContext(connection) as few:
         client.get(f"/admin/payments/transaction/{plain.pk}/change/")
 
-    assert len(many) <= 20
+    assert len(many) <= 22  # the way of its money takes three
     assert len(many) - len(few) <= 2  # prefetches of what is empty are not asked
 
 
