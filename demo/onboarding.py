@@ -45,7 +45,9 @@ def open_accounts(merchant_code: str) -> dict[str, dict[str, str]]:
 
 
 def open_fpx(merchant: Merchant, *, sandbox_url: str, base_url: str) -> ProviderAccount:
-    """An FPX account with a key pair of our own; the merchant pays 1.00 a payment."""
+    """An FPX account with a key pair of our own, unless it has one; the merchant pays 1.00 a payment."""
+    if (known := merchant.provider_accounts.filter(provider="fpx", live=False).first()) is not None:
+        return known
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     private = key.private_bytes(
@@ -76,7 +78,9 @@ def open_fpx(merchant: Merchant, *, sandbox_url: str, base_url: str) -> Provider
 
 
 def open_migs(merchant: Merchant, *, sandbox_url: str, base_url: str, mode: str) -> ProviderAccount:
-    """A card account in mode purchase or authorise; the merchant pays 1.8 % + 0.30."""
+    """A card account in mode purchase or authorise, unless it has one; the merchant pays 1.8 % + 0.30."""
+    if (known := merchant.provider_accounts.filter(provider="migs", live=False, config__mode=mode).first()) is not None:
+        return known
     given = _post(f"{sandbox_url}/_accounts/migs", {"notifyUrl": f"{base_url}/eps/callback", "mode": mode})
     return _save(
         merchant,

@@ -1,4 +1,4 @@
-"""Load the demo's operators, merchants and accounts, and write demo.json into the data directory. Loading again changes nothing."""
+"""Load the demo's operators, merchants and accounts, and write demo.json into the data directory. Loading again goes on where it died, and otherwise changes nothing."""
 
 from __future__ import annotations
 
