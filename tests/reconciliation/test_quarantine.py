@@ -18,6 +18,7 @@ from merchants.roles import sync_roles
 from reconciliation.models import (
     BankAccount,
     BankLine,
+    DayClose,
     QuarantinedLine,
     Remittance,
     Source,
@@ -272,3 +273,30 @@ def test_eight_people_put_the_same_line_right_at_once() -> None:
 
     assert sorted(race(8, fix)) == ["FIXED"] + ["decided"] * 7
     assert (StatementLine.objects.count(), Remittance.objects.count()) == (3, 2)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("repeat", range(4))
+def test_a_line_put_right_while_its_day_is_closed_is_in_the_signed_figures_or_waits(repeat: int) -> None:
+    account = ProviderAccountFactory(account_key="SE1", created_at=NEXT_MORNING - timedelta(days=30))
+    maker, second = users("close_day", "approve_day")
+    take(spoilt(fpx_file(GOOD, account="SE1"), BAD[0]), account)
+    [line] = QuarantinedLine.objects.all()
+    cells = right(line, AMOUNT="25.50")
+    say: dict[str, Any] = {"actor": ACTOR, "now": NEXT_MORNING, "reason": "Known"}
+    day: dict[str, Any] = {"provider": "fpx", "live": False, "day": DAY}
+    reconcile_day(**day, actor=ACTOR, now=NEXT_MORNING)
+    proposal = propose_close(**day, by=maker, **say)
+
+    def act(number: int) -> object:
+        if number:
+            return line_fix(line_id=line.pk, cells=cells, actor=ACTOR, now=NEXT_MORNING)
+        return approve(proposal_id=proposal.pk, by=second, **say)
+
+    close, fix = race(2, act)
+
+    refused = [result for result in (close, fix) if isinstance(result, InvalidState)]
+    assert len(refused) == 1  # whoever came second
+    line.refresh_from_db()
+    closed = DayClose.objects.filter(state="CLOSED").exists()
+    assert (line.state, closed) == (("OPEN", True) if refused == [fix] else ("FIXED", False))
