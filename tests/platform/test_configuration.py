@@ -27,6 +27,21 @@ def test_every_variable_is_documented_and_every_documented_one_is_read():
     assert documented - READ_BY_LIBRARIES == read
 
 
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+def test_what_is_asked_for_is_in_the_lock(name):
+    """What an installation gets is the lock alone."""
+
+    def pinned(path: str) -> set[str]:
+        text = (settings.BASE_DIR / path).read_text()
+        found = re.findall(r"^([A-Za-z0-9_.-]+)(?:\[[a-z,-]+\])?==([^\s;]+)", text, re.MULTILINE)
+        return {f"{re.sub('[-_.]+', '-', package).lower()}=={version}" for package, version in found}
+
+    asked = pinned(f"{name}.in")
+
+    assert len(asked) > 10
+    assert asked - pinned(f"{name}.txt") == set()
+
+
 def test_every_scheduled_task_exists_and_its_messages_expire():
     app.loader.import_default_modules()
 
