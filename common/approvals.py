@@ -7,6 +7,7 @@ the act fails, the proposal stays open.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -95,7 +96,7 @@ def propose(
                 merchant_id=merchant_id,
                 summary=summary[:500],
                 parameters=parameters or {},
-                pins=[_pinned(pin) for pin in pins],
+                pins=_pinned(pins),
                 permission=act.may_approve,
                 reason=reason,
                 proposed_by=by,
@@ -159,15 +160,10 @@ def reject(*, proposal_id: str, by: User, reason: str, actor: Actor, now: dateti
 
 def pins_hold(proposal: Proposal) -> list[tuple[str, str, bool]]:
     """Table and key of each pinned row, and whether it still says what it said."""
-    found = []
-    with connection.cursor() as cursor:
-        for pin in proposal.pins:
-            cursor.execute(
-                "SELECT counterfoil_row_digest(%s, %s, %s, %s)",
-                [pin["table"], pin["key_column"], pin["key"], pin["columns"]],
-            )
-            found.append((pin["table"], pin["key"], cursor.fetchone()[0] == pin["digest"]))
-    return found
+    digests = _digests(proposal.pins)
+    return [
+        (pin["table"], pin["key"], digest == pin["digest"]) for pin, digest in zip(proposal.pins, digests, strict=True)
+    ]
 
 
 def expire_proposals(*, actor: Actor, now: datetime) -> int:
@@ -178,21 +174,27 @@ def expire_proposals(*, actor: Actor, now: datetime) -> int:
     return len(late)
 
 
-def _pinned(pin: Pin) -> dict[str, Any]:
+def _pinned(pins: Sequence[Pin]) -> list[dict[str, Any]]:
+    """The pins as the proposal keeps them, with the digests that are compared when somebody says yes."""
+    said = [
+        {"table": pin.table, "key_column": pin.key_column, "key": pin.key, "columns": list(pin.columns)} for pin in pins
+    ]
+    digests = _digests(said)
+    if None in digests:
+        raise NotFound("What the proposal is about is not there.")
+    return [pin | {"digest": digest} for pin, digest in zip(said, digests, strict=True)]
+
+
+def _digests(pins: Sequence[dict[str, Any]]) -> list[str | None]:
+    """Of each pinned row as it is now, in the order of the pins; None where there is no such row. All in one statement."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT counterfoil_row_digest(%s, %s, %s, %s)", [pin.table, pin.key_column, pin.key, list(pin.columns)]
+            """SELECT counterfoil_row_digest(pin ->> 'table', pin ->> 'key_column', pin ->> 'key',
+                                             ARRAY(SELECT jsonb_array_elements_text(pin -> 'columns')))
+               FROM jsonb_array_elements(%s::jsonb) WITH ORDINALITY AS pinned (pin, number) ORDER BY number""",
+            [json.dumps(pins)],
         )
-        digest = cursor.fetchone()[0]
-    if digest is None:
-        raise NotFound("What the proposal is about is not there.")
-    return {
-        "table": pin.table,
-        "key_column": pin.key_column,
-        "key": pin.key,
-        "columns": list(pin.columns),
-        "digest": digest,
-    }
+        return [digest for (digest,) in cursor.fetchall()]
 
 
 def _locked(proposal_id: str) -> Proposal:

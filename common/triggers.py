@@ -209,24 +209,24 @@ def set_wise_reference(table: str, column: str, target: str) -> RunSQL:
     """What a foreign key to the `id` of `target` holds, checked once for all rows of an INSERT.
 
     For append-only tables that take a million rows in a statement, where a key's trigger for each row costs more than the rows. Rows of
-    `target` have to be such that nobody deletes them or changes their id.
+    `target` have to be such that nobody deletes them or changes their id. Given again, it replaces the check as it was.
     """
     name = f"{table}_{column}_exists"
     return RunSQL(
         f"""
-        CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
+        CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
         DECLARE missing text;
         BEGIN
-            -- EXECUTE: planned for the number of rows that there are this time
-            EXECUTE 'SELECT a.{column} FROM (SELECT DISTINCT {column} FROM added WHERE {column} IS NOT NULL) a
-                     WHERE NOT EXISTS (SELECT FROM {target} t WHERE t.id = a.{column}) LIMIT 1' INTO missing;
+            -- EXECUTE: planned for the number of rows that there are this time; a DISTINCT would hide it
+            EXECUTE 'SELECT a.{column} FROM added a
+                     WHERE a.{column} IS NOT NULL AND NOT EXISTS (SELECT FROM {target} t WHERE t.id = a.{column}) LIMIT 1' INTO missing;
             IF missing IS NOT NULL THEN
                 RAISE EXCEPTION '{column} % of {table} is not in {target}', missing
                     USING ERRCODE = 'foreign_key_violation', CONSTRAINT = '{name}';
             END IF;
             RETURN NULL;
         END $$;
-        CREATE TRIGGER {name} AFTER INSERT ON {table} REFERENCING NEW TABLE AS added
+        CREATE OR REPLACE TRIGGER {name} AFTER INSERT ON {table} REFERENCING NEW TABLE AS added
             FOR EACH STATEMENT EXECUTE FUNCTION {name}();
         ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name};
         """,

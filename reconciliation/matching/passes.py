@@ -6,7 +6,8 @@
     choose                the best candidate of each line and of each operation; what agrees becomes a pair, or a group with its explanation
     find_*                what is left becomes findings: breaks as they are now
 
-The functions at the end write them for a rule set. Parameters: run, version, provider, live, day, now, due, zone, cut_off, approved,
+Without a line left over the passes from `match sums` on are not needed, but for what we know and no line names, and for the fees of pairs with
+an open break. The functions at the end write the statements for a rule set. Parameters: run, version, provider, live, day, now, due, zone, cut_off, approved,
 basis_points, fixed, fixed_business.
 """
 
@@ -15,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from reconciliation.matching.nearest import NEAREST
 from reconciliation.matching.rules import (
     AGREED_FEE,
     AMOUNT_CHECK,
@@ -72,15 +72,20 @@ COUNT_NEW = """
 SELECT coalesce(sum(line_count), 0) FROM statement WHERE provider = %(provider)s AND live = %(live)s AND day = %(day)s AND state = 'IMPORTED'
 """
 
+# The two kinds of lines are looked up apart: one condition for both would read every line that the provider ever sent.
 COLLECT_REST = f"""
 CREATE TEMPORARY TABLE rest_line ON COMMIT DROP AS
 SELECT l.*, s.day
-FROM statement s
-JOIN statement_line l ON l.statement_id = s.id
+FROM (
+    SELECT l.id FROM statement s JOIN statement_line l ON l.statement_id = s.id
+    WHERE s.provider = %(provider)s AND s.live = %(live)s AND s.day = %(day)s AND {_UNCLAIMED_LINE}
+    UNION
+    SELECT l.id FROM reconciliation_break b JOIN statement_line l ON l.id = b.line_id
+    WHERE b.provider = %(provider)s AND b.live = %(live)s AND b.resolved_at IS NULL AND {_UNCLAIMED_LINE}
+) rest
+JOIN statement_line l ON l.id = rest.id
+JOIN statement s ON s.id = l.statement_id
 WHERE s.provider = %(provider)s AND s.live = %(live)s
-    AND (s.day = %(day)s OR l.id IN (SELECT line_id FROM reconciliation_break b
-                                     WHERE b.provider = %(provider)s AND b.live = %(live)s AND b.resolved_at IS NULL))
-    AND {_UNCLAIMED_LINE}
 """
 
 START_CANDIDATES = """
@@ -313,32 +318,37 @@ _COVERED = """
     GROUP BY a.id, e.ends_at
     HAVING count(s.id) > 0 OR %(now)s >= %(due)s::timestamptz"""
 
-# Those that this day should have had and those that an earlier day is still missing; a pair above explains either.
+# Those that this day should have had and those that an earlier day is still missing; a pair above explains either. What is claimed goes first,
+# so that only the rest is looked at any closer.
 FIND_MISSING_AT_PROVIDER = f"""
 INSERT INTO finding
-WITH covered AS ({_COVERED}), missing AS (
-    SELECT o.id, %(day)s::date AS day
-    FROM covered c JOIN payment p ON p.provider_account_id = c.provider_account_id JOIN operation o ON o.payment_id = p.id
+WITH covered AS MATERIALIZED ({_COVERED}), unclaimed AS MATERIALIZED (
+    SELECT o.id, o.payment_id, o.currency, o.kind, o.amount_minor, o.created_at, o.ended_at
+    FROM operation o
+    WHERE o.ended_at >= (SELECT min(covered_from) FROM covered) AND o.ended_at < (SELECT max(covered_until) FROM covered)
+        AND {_MOVED_MONEY} AND {_UNCLAIMED_OPERATION}
+), missing AS (
+    SELECT o.*, c.provider_account_id, %(day)s::date AS day
+    FROM unclaimed o JOIN payment p ON p.id = o.payment_id JOIN covered c ON c.provider_account_id = p.provider_account_id
     WHERE o.ended_at >= c.covered_from AND o.ended_at < c.covered_until
     UNION ALL
-    SELECT b.operation_id, b.day
-    FROM reconciliation_break b
+    SELECT o.id, o.payment_id, o.currency, o.kind, o.amount_minor, o.created_at, o.ended_at, p.provider_account_id, b.day
+    FROM reconciliation_break b JOIN operation o ON o.id = b.operation_id JOIN payment p ON p.id = o.payment_id
     WHERE b.provider = %(provider)s AND b.live = %(live)s AND b.kind = 'MISSING_AT_PROVIDER' AND b.resolved_at IS NULL
-        AND b.operation_id IS NOT NULL
+        AND {_MOVED_MONEY} AND {_UNCLAIMED_OPERATION}
 )
-SELECT 'MISSING_AT_PROVIDER', min(missing.day), NULL, o.id,
-       o.currency, CASE WHEN o.kind = 'REFUND' THEN -o.amount_minor ELSE o.amount_minor END, '', NULL,
-       CASE WHEN NOT EXISTS (SELECT FROM payment p JOIN statement s ON s.provider = %(provider)s AND s.live = %(live)s
-                                 AND s.day = min(missing.day) AND s.state = 'IMPORTED'
-                                 AND (s.provider_account_id IS NULL OR s.provider_account_id = p.provider_account_id)
-                             WHERE p.id = o.payment_id)
+SELECT DISTINCT ON (o.id) 'MISSING_AT_PROVIDER', o.day, NULL::bigint, o.id,
+       o.currency, CASE WHEN o.kind = 'REFUND' THEN -o.amount_minor ELSE o.amount_minor END, '', NULL::bigint,
+       CASE WHEN NOT EXISTS (SELECT FROM statement s
+                             WHERE s.provider = %(provider)s AND s.live = %(live)s AND s.day = o.day AND s.state = 'IMPORTED'
+                                 AND (s.provider_account_id IS NULL OR s.provider_account_id = o.provider_account_id))
             THEN 'No statement of this day came.'
             WHEN (o.created_at AT TIME ZONE %(zone)s)::date < (o.ended_at AT TIME ZONE %(zone)s)::date
             THEN 'It began the day before we heard of its success: the earlier statement may have it.'
             ELSE 'The provider told us of a success that its statement does not have.' END
-FROM missing JOIN operation o ON o.id = missing.id
-WHERE {_MOVED_MONEY} AND {_UNCLAIMED_OPERATION} AND NOT EXISTS (SELECT FROM finding f WHERE f.operation_id = o.id)
-GROUP BY o.id
+FROM missing o
+WHERE NOT EXISTS (SELECT FROM finding f WHERE f.operation_id = o.id)
+ORDER BY o.id, o.day
 """
 
 CLOSE_BREAKS = """
@@ -394,9 +404,9 @@ def bulk(rules: Sequence[Rule]) -> str | None:
     return FIND_BULK.format(disagrees=first_of(PAIR_CHECKS, agree=rules[0].agree), fee_differs=_fee_differs(rules[0]))
 
 
-def collect(rules: Sequence[Rule]) -> tuple[str, ...]:
-    """What is left over, and what it may belong to."""
-    return (COLLECT_REST, START_CANDIDATES, *(_collect(n, rule) for n, rule in enumerate(rules) if rule.by in _BY))
+def candidates(rules: Sequence[Rule]) -> tuple[str, ...]:
+    """What each of the lines that are left over may belong to."""
+    return (START_CANDIDATES, *(_collect(n, rule) for n, rule in enumerate(rules) if rule.by in _BY))
 
 
 def sums(rules: Sequence[Rule]) -> tuple[str, ...]:
@@ -406,17 +416,20 @@ def sums(rules: Sequence[Rule]) -> tuple[str, ...]:
     return (f"{SUM_OF_LINES} LIMIT 0", f"{SUM_OF_OPERATIONS} LIMIT 0")
 
 
-def find(rules: Sequence[Rule]) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    """What is left becomes findings; in this order, because what one has found the next leaves alone."""
+FIND_BY_LINES = (
+    ("find ambiguous", (FIND_AMBIGUOUS,)),
+    ("find disagreeing", (FIND_DISAGREEING, FIND_DISPUTED)),
+    ("find missing in our books", (FIND_MISSING_IN_BOOKS,)),
+)
+
+
+def find_others(rules: Sequence[Rule]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """What becomes a finding though no line is left over. After FIND_BY_LINES, because what one has found the next leaves alone."""
     with_fees = ", ".join(f"'{rule.by.value}'" for rule in rules if "fee" in rule.agree) or "NULL"
     fees = (_FEE_OF_PAIR.format(pairs=pairs, rules=with_fees) for pairs in (_NEW_PAIRS, _OPEN_PAIRS))
     return (
-        ("find ambiguous", (START_FINDINGS, FIND_AMBIGUOUS)),
-        ("find disagreeing", (FIND_DISAGREEING, FIND_DISPUTED)),
-        ("find missing in our books", (FIND_MISSING_IN_BOOKS,)),
         ("find missing at the provider", (FIND_MISSING_AT_PROVIDER,)),
         ("compare the fees", (f"INSERT INTO finding {' UNION '.join(fees)}",)),
-        ("look for what nearly fits", NEAREST),
     )
 
 

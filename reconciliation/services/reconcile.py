@@ -21,6 +21,7 @@ from payments.ledger.accounts import AccountRef
 from payments.ledger.recipes import Leg
 from payments.models.ledger import AccountKind
 from reconciliation.matching import passes
+from reconciliation.matching.nearest import NEAREST
 from reconciliation.matching.rules import Rule, rules_of
 from reconciliation.models import Comparison, ReconciliationRun, Side, Source
 from reconciliation.services.booking import book
@@ -35,7 +36,7 @@ log = structlog.get_logger(__name__)
 CUT_OFF = timedelta(minutes=10)
 
 LARGE = 5_000  # lines of a day
-STEPS = 11  # what `progress` hears of one run
+STEPS = 13  # what `progress` hears of one run at most
 
 
 def reconcile_day(
@@ -114,21 +115,40 @@ def conclude(
 ) -> None:
     """Write the matches and leave the findings in the table of that name (and the others of passes.TEMPORARY)."""
 
-    def execute(name: str, statements: Sequence[str]) -> None:
+    def execute(name: str, statements: Sequence[str]) -> int:
         progress(name)
+        rows = 0
         for statement in statements:
             cursor.execute(statement, parameters)
+            rows += max(cursor.rowcount, 0)
+        return rows
 
     cursor.execute("SET LOCAL work_mem = '128MB'")
     progress("match by our reference")
+    _plan_without_loops(cursor, parameters)
     _match_bulk(cursor, rules, parameters)
-    execute("collect the rest", passes.collect(rules))
-    execute("match sums", passes.sums(rules))
-    execute("choose the best", passes.CHOOSE)
-    book_tolerated()
-    execute("match the rest", passes.MATCH_CHOSEN)
-    for name, statements in passes.find(rules):
-        execute(name, statements)
+    left = execute("collect the rest", (passes.COLLECT_REST,))
+    cursor.execute("SET LOCAL enable_nestloop = on")
+    cursor.execute(passes.START_FINDINGS)
+    found = 0
+    if left:
+        cursor.execute("ANALYZE rest_line")
+        execute("look for candidates", passes.candidates(rules))
+        execute("match sums", passes.sums(rules))
+        execute("choose the best", passes.CHOOSE)
+        book_tolerated()
+        execute("match the rest", passes.MATCH_CHOSEN)
+        found = sum([execute(name, statements) for name, statements in passes.FIND_BY_LINES])
+    found += sum([execute(name, statements) for name, statements in passes.find_others(rules)])
+    if found:
+        execute("look for what nearly fits", NEAREST)
+
+
+def _plan_without_loops(cursor: Any, parameters: dict[str, Any]) -> None:
+    """Nobody has counted rows that have just come, and for a planner that expects a handful a million is a loop."""
+    cursor.execute(passes.COUNT_NEW, parameters)
+    large = cursor.fetchone()[0] > LARGE
+    cursor.execute(f"SET LOCAL enable_nestloop = {'off' if large else 'on'}")
 
 
 def _match_bulk(cursor: Any, rules: Sequence[Rule], parameters: dict[str, Any]) -> None:
@@ -136,12 +156,7 @@ def _match_bulk(cursor: Any, rules: Sequence[Rule], parameters: dict[str, Any]) 
     find = passes.bulk(rules)
     if find is None:
         return
-    cursor.execute(passes.COUNT_NEW, parameters)
-    # Nobody has counted rows that have just come, and for a planner that expects a handful a million is a loop.
-    large = cursor.fetchone()[0] > LARGE
-    cursor.execute(f"SET LOCAL enable_nestloop = {'off' if large else 'on'}")
     cursor.execute(find, parameters)
-    cursor.execute("SET LOCAL enable_nestloop = on")
     try:
         with database.atomic():
             cursor.execute(passes.MATCH_BULK, parameters)
@@ -192,6 +207,7 @@ def parameters_of(run: ReconciliationRun, version: int, now: datetime) -> dict[s
 def _count(run: ReconciliationRun, parameters: dict[str, Any]) -> None:
     """The run's figures: of all lines and operations of the day, as they stand now."""
     with connection.cursor() as cursor:
+        _plan_without_loops(cursor, parameters)
         cursor.execute(passes.COUNT_LINES, parameters)
         for currency, lines, matched, matched_minor, broken_minor in cursor.fetchall():
             run.lines += lines
@@ -200,4 +216,5 @@ def _count(run: ReconciliationRun, parameters: dict[str, Any]) -> None:
         run.lines_broken = run.lines - run.lines_matched
         cursor.execute(passes.COUNT_OPERATIONS, parameters)
         run.operations, run.operations_matched, run.operations_broken = cursor.fetchone()
+        cursor.execute("SET LOCAL enable_nestloop = on")
         run.operations_expected = run.operations - run.operations_matched - run.operations_broken
