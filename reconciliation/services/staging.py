@@ -108,7 +108,10 @@ def _copy(
         f"CREATE TEMPORARY TABLE raw_line (number integer GENERATED ALWAYS AS IDENTITY (START WITH 3), {types}) ON COMMIT DROP"
     )
     pattern, done = lines_pattern(format, account_key), head.size
-    with cursor.copy(f"COPY raw_line ({', '.join(names)}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')") as copy:
+    with (
+        cursor.db.wrap_database_errors,
+        cursor.copy(f"COPY raw_line ({', '.join(names)}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')") as copy,
+    ):
         for block in blocks(file, head, pattern):
             copy.write(block)
             done += len(block)

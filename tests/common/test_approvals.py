@@ -13,7 +13,7 @@ from common import approvals
 from common.approvals import Act, Pin, approve, expire_proposals, propose, reject
 from common.changes import Actor
 from common.database import constraint_of
-from common.errors import Forbidden, InvalidState
+from common.errors import Forbidden, InvalidState, NotFound
 from common.models import AuditRecord, Proposal, ProposalState
 from merchants.models import Merchant
 from tests.factories import NOW, MerchantFactory
@@ -143,6 +143,29 @@ def test_a_change_of_what_was_pinned_makes_it_void() -> None:
 
     proposal.refresh_from_db()
     assert (proposal.state, proposal.decided_by, name_of(proposal)) == (ProposalState.VOID, None, "Old name")
+
+
+def test_each_pin_has_the_digest_of_its_own_row_and_one_that_is_missing_refuses_all() -> None:
+    maker, checker = person("maker"), person("checker")
+    merchants = [MerchantFactory() for _ in range(3)]
+    pins = [Pin("auth_user", "checker", ("is_active", "email"), key_column="username")]
+    pins += [Pin("merchant", merchant.pk, ("name", "code")) for merchant in merchants]
+
+    def ask(pins: list[Pin]) -> Proposal:
+        said = {"subject_type": "merchant", "subject_id": merchants[0].pk, "summary": "Rename", "reason": "They moved"}
+        return propose(kind=KIND, pins=pins, parameters={"name": "New name"}, by=maker, actor=ACTOR, now=NOW, **said)
+
+    with pytest.raises(NotFound):
+        ask([*pins, Pin("merchant", "mer_nobody", ("name",))])
+    assert not Proposal.objects.exists()
+
+    proposal = ask(pins)
+    Merchant.objects.filter(pk=merchants[1].pk).update(name="Another")
+
+    assert [(pin["table"], pin["key"]) for pin in proposal.pins] == [(pin.table, pin.key) for pin in pins]
+    held = [("auth_user", "checker", True), *(("merchant", m.pk, m is not merchants[1]) for m in merchants)]
+    assert approvals.pins_hold(proposal) == held
+    assert mark_executed(proposal, checker) == "proposal_pins_hold"
 
 
 def test_it_expires_after_thirty_days() -> None:

@@ -357,6 +357,23 @@ def test_again_nothing_changes() -> None:
     assert Match.objects.get().run == first
 
 
+def test_with_every_line_matched_what_is_open_is_asked_again() -> None:
+    account = ProviderAccountFactory()
+    dear, unlisted = paid(account, provider_reference="F1"), paid(account, provider_reference="F2")
+    imported(account, [listed(dear, fee=90)])
+    reconciled(account)
+    open_breaks = {("FEE_MISMATCH", dear.reference), ("MISSING_AT_PROVIDER", unlisted.reference)}
+    assert set(Break.objects.values_list("kind", "operation__reference")) == open_breaks
+    later = NEXT_MORNING + timedelta(hours=1)
+
+    again = reconciled(account, now=later)
+
+    assert (again.lines, again.lines_matched, again.breaks_opened, again.breaks_closed) == (1, 1, 0, 0)
+    assert set(Break.objects.values_list("last_seen_at", "resolved_at")) == {(later, None)}
+    fee = Break.objects.get(kind="FEE_MISMATCH")
+    assert [near["proposal"]["act"] for near in fee.nearest] == ["break.write_off"]
+
+
 def test_live_and_test_are_apart() -> None:
     test, live = ProviderAccountFactory(), ProviderAccountFactory(live=True)
     for account in (test, live):

@@ -83,6 +83,8 @@ def test_whatever_byte_is_changed_it_is_never_laxer_than_the_reader(at: int, byt
         PLAIN.replace(b"EPG2", b'"EPG2"'),
         PLAIN.replace(b"T,3,", b"T,4,"),
         PLAIN.replace(b"2026-03-02T12", b"2026-03-03T12", 1),
+        PLAIN.replace(b"2026-03-02T12", b"2026-02-30T12", 1),
+        PLAIN.replace(b"TEST0001", b"T\xe9ST0001", 1),
         PLAIN.replace(b"REFUND", b"PAYMENT"),
         PLAIN.replace(b"SE1,F1", b"SE2,F1"),
         PLAIN + b"\n",
