@@ -41,6 +41,7 @@ OPERATORS = {  # username -> role; the first one is the superuser
     "bayaran": "refunds",
     "kewangan": "finance",
     "ketua": "finance_lead",
+    "pendaftar": "onboarding",
     "bantuan": "support",
     "juruaudit": "auditor",
 }

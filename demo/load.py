@@ -46,7 +46,12 @@ def load_demo() -> dict[str, Any]:
     known: dict[str, Any] = json.loads(demo_file().read_text()) if demo_file().exists() else {}
     urls = {**os.environ, **running_urls(Path(settings.DATA_DIR))}
     sync_roles()
-    operators = known.get("operators") or [_operator(username, role) for username, role in OPERATORS.items()]
+    operators: list[dict[str, str]] = known.get("operators") or []
+    operators += [
+        _operator(username, role)
+        for username, role in OPERATORS.items()
+        if role not in {operator["role"] for operator in operators}  # of a demo that is older than the role
+    ]
     merchants = known.get("merchants") or [_merchant(role) for role in CAST]
     for entry in merchants:
         if "username" not in entry:  # a demo that was loaded before merchants had users

@@ -191,9 +191,12 @@ def _head(content: Content) -> list[Flowable]:
 
 
 def _payout(content: Content) -> str:
-    due = f"Due on {day_text(content.settlement.pay_on)}"
     payout = content.settlement.payouts.exclude(state=PayoutState.CANCELLED).first()
-    return f"{due}, reference {payout.end_to_end_id}" if payout else due
+    if payout is not None and payout.state == PayoutState.PAID and payout.paid_at is not None:
+        when = f"Paid on {day_text(payout.paid_at.astimezone(content.zone).date())}"
+    else:
+        when = f"Due on {day_text(content.settlement.pay_on)}"
+    return f"{when}, reference {payout.end_to_end_id}" if payout else when
 
 
 def _calculation(content: Content) -> Flowable:

@@ -16,8 +16,10 @@ import requests
 from django.contrib.auth.hashers import check_password
 from django.contrib.auth.models import User
 
+from demo.cast import OPERATORS
 from demo.load import demo_file, load_demo
 from merchants.models import ApiKey, Merchant, MerchantUser, ProviderAccount
+from merchants.roles import ROLES
 from notifications.models import WebhookEndpoint
 from payments.models import Account, Bank
 from reconciliation.models import PayoutBank, SettlementTerms
@@ -79,7 +81,7 @@ def complete(demo: dict[str, Any]) -> None:
         assert WebhookEndpoint.objects.get(merchant=merchant).current_secret == entry["webhook_secret"]
         user = MerchantUser.objects.get(merchant=merchant)
         assert (user.username, check_password(entry["password"], user.password)) == (entry["username"], True)
-    assert User.objects.count() == len(demo["operators"]) == 7
+    assert User.objects.count() == len(demo["operators"]) == len(OPERATORS)
     for operator in demo["operators"]:
         assert User.objects.get(username=operator["username"]).check_password(operator["password"])
 
@@ -112,3 +114,8 @@ def test_what_died_half_way_is_finished(sandbox: SandboxProcess, settings: Any, 
     assert [[entry[name] for name in kept] for entry in again["merchants"]] == [
         [entry[name] for name in kept] for entry in demo["merchants"]
     ]
+
+
+def test_every_role_has_one_operator_and_the_first_is_the_superuser() -> None:
+    assert next(iter(OPERATORS.values())) == "superuser"
+    assert sorted(OPERATORS.values()) == sorted(["superuser", *ROLES])
