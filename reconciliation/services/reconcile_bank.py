@@ -66,14 +66,7 @@ def reconcile_bank_day(
 ) -> ReconciliationRun:
     """Compare what the bank's statements have up to `day` with what providers owe us. Safe to run any number of times, at the same time too."""
     rule_set = rule_set_live(provider=source.code, comparison=Comparison.BANK, now=now)
-    rules = [
-        BankRule(
-            rule.by,
-            source.amount_tolerance_minor if rule.amount_minor is None else rule.amount_minor,
-            source.day_tolerance if rule.days is None else rule.days,
-        )
-        for rule in rules_of(Comparison.BANK, rule_set.rules)
-    ]
+    rules = bank_rules(source, rule_set.rules)
     run = ReconciliationRun.objects.create(
         id=new_id("run"),
         provider=source.code,
@@ -92,15 +85,15 @@ def reconcile_bank_day(
         payouts_prove(run=run, actor=actor, now=now)
         progress("compare with the remittances")
         day_has_come = _day_has_come(source, live, day, now)
-        lines = [_arrived(x) for x in _open_lines(source, live)]
-        owed = [_owed(x) for x in _open_remittances(live, day, rules)]
+        lines = [arrived(x) for x in _open_lines(source, live)]
+        owed = [owed_of(x) for x in _open_remittances(live, day, rules)]
         outcome = compare_bank(
             lines,
             owed,
             rules,
             is_late=lambda x: day_has_come(x.due_on + timedelta(days=source.day_tolerance)),
-            settled=[_owed(x) for x in _settled(live, day)],
-            earlier=[_arrived(x) for x in _claimed_lines(source, live, day)],
+            settled=[owed_of(x) for x in settled_before(live, day)],
+            earlier=[arrived(x) for x in claimed_lines(source, live, day)],
         )
         progress("match")
         for group in outcome.groups:
@@ -113,11 +106,23 @@ def reconcile_bank_day(
     return run
 
 
+def bank_rules(source: Source, rules: Any) -> list[BankRule]:
+    """A rule set's rules, with the source's tolerances where a rule has none of its own."""
+    return [
+        BankRule(
+            rule.by,
+            source.amount_tolerance_minor if rule.amount_minor is None else rule.amount_minor,
+            source.day_tolerance if rule.days is None else rule.days,
+        )
+        for rule in rules_of(Comparison.BANK, rules)
+    ]
+
+
 def _open_lines(source: Source, live: bool) -> Any:
     return BankLine.objects.filter(provider=source.code, statement__live=live, bank_match=None).order_by("id")
 
 
-def _claimed_lines(source: Source, live: bool, day: date) -> Any:
+def claimed_lines(source: Source, live: bool, day: date) -> Any:
     return BankLine.objects.filter(
         provider=source.code, statement__live=live, bank_match__isnull=False, booked_on__gte=day - _LOOK_BACK
     ).order_by("id")
@@ -129,11 +134,11 @@ def _open_remittances(live: bool, day: date, rules: Sequence[BankRule]) -> Any:
     return Remittance.objects.filter(live=live, bank_match=None, due_on__lte=latest).exclude(net_minor=0).order_by("id")
 
 
-def _settled(live: bool, day: date) -> Any:
+def settled_before(live: bool, day: date) -> Any:
     return Remittance.objects.filter(live=live, bank_match__isnull=False, due_on__gte=day - _LOOK_BACK).order_by("id")
 
 
-def _arrived(line: BankLine) -> Arrived:
+def arrived(line: BankLine) -> Arrived:
     return Arrived(
         id=line.pk,
         account=f"{line.provider}/{line.account_key}",
@@ -149,7 +154,7 @@ def _arrived(line: BankLine) -> Arrived:
     )
 
 
-def _owed(remittance: Remittance) -> Owed:
+def owed_of(remittance: Remittance) -> Owed:
     return Owed(
         id=remittance.pk,
         provider=remittance.provider,

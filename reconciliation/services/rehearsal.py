@@ -18,6 +18,7 @@ from common.ids import new_id
 from reconciliation.matching.rules import rules_of
 from reconciliation.models import Comparison, ReconciliationRun, Rehearsal, RuleSet
 from reconciliation.selectors import closed_days
+from reconciliation.services.bank_rehearsal import bank_day_rehearsed
 from reconciliation.services.locks import patient
 from reconciliation.services.reconcile import conclude, parameters_of
 
@@ -27,12 +28,10 @@ _NEIGHBOURS = 7  # days around one whose claims could be in the way
 
 
 def rehearse(*, rule_set_id: str, live: bool, days: int, actor: Actor, now: datetime) -> Rehearsal:
-    """Try a draft on the last `days` closed days. Raises InvalidState (no day is closed; the rules are of another comparison), NotFound."""
+    """Try a draft on the last `days` closed days. Raises InvalidState (no day is closed), NotFound."""
     draft = RuleSet.objects.filter(pk=rule_set_id).first()
     if draft is None:
         raise NotFound("There is no such rule set.")
-    if draft.comparison != Comparison.LEDGER:
-        raise InvalidState("Only rules of the provider's lines and our books can be rehearsed.")
     chosen = sorted(
         closed_days(provider=draft.provider, live=live)
         .order_by("-day")
@@ -43,7 +42,14 @@ def rehearse(*, rule_set_id: str, live: bool, days: int, actor: Actor, now: date
     figures: dict[str, int] = {"days": len(chosen), "same": 0, "won": 0, "lost": 0, "changed": 0}
     samples: dict[str, list[dict[str, Any]]] = {"won": [], "lost": [], "changed": []}
     for day in chosen:
-        _rehearse_day(draft, live, day, now, figures, samples)
+        if draft.comparison == Comparison.BANK:
+            for found in bank_day_rehearsed(draft, live=live, day=day):
+                verdict = found.pop("verdict")
+                figures[verdict] += 1
+                if verdict in samples and len(samples[verdict]) < SAMPLES:
+                    samples[verdict].append(found)
+        else:
+            _rehearse_day(draft, live, day, now, figures, samples)
     return Rehearsal.objects.create(
         id=new_id("rhs"),
         rule_set=draft,

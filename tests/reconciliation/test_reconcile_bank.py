@@ -19,6 +19,8 @@ from merchants.models import ProviderAccount
 from payments.models import JournalEntry, Posting
 from reconciliation.models import BankMatch, Break, MatchGroup, Remittance, Source
 from reconciliation.services.closing import day_close
+from reconciliation.services.rehearsal import rehearse
+from reconciliation.services.rule_sets import rule_set_draft, rule_set_edit, rule_set_live
 from tests.factories import NOW, ProviderAccountFactory, new_transaction, sale_of, settle
 from tests.payments.verify.books import wrong
 from tests.payments.verify.test_verify_books import rules_lifted
@@ -272,3 +274,33 @@ def bank_source(**changes: object) -> Source:
     """The bank's settings, changed."""
     Source.objects.filter(pk=BANK).update(**changes)
     return Source.objects.get(pk=BANK)
+
+
+def test_a_draft_of_the_banks_rules_is_rehearsed_on_closed_days_and_keeps_nothing(account: ProviderAccount) -> None:
+    other = ProviderAccountFactory(account_key="SE2", created_at=NOW - timedelta(days=30))
+    by_name, by_amount = remitted(account, 10_000), remitted(other, 7_000)
+    bank_imported([Booked("B1", 9_950, named(by_name)), Booked("B2", 6_950, "MONEY")])
+    bank_reconciled()
+    assert open_bank_kinds() == []
+    closed_at = night(NEXT) + timedelta(days=2)
+    day_close(provider=BANK, live=False, day=NEXT, actor=ACTOR, now=closed_at)
+    kept = (MatchGroup.objects.count(), BankMatch.objects.count(), Break.objects.count(), Posting.objects.count())
+    live = rule_set_live(provider=BANK, comparison="BANK", now=closed_at)
+    draft = rule_set_draft(of=live, by=None, note="Try", actor=ACTOR, now=closed_at)
+
+    same = rehearse(rule_set_id=draft.pk, live=False, days=5, actor=ACTOR, now=closed_at)
+    named_only = [rule for rule in live.rules if rule["by"] == "REMITTANCE_REFERENCE"]
+    rule_set_edit(rule_set_id=draft.pk, rules=named_only, note="Try", actor=ACTOR, now=closed_at)
+    fewer = rehearse(rule_set_id=draft.pk, live=False, days=5, actor=ACTOR, now=closed_at)
+
+    assert same.figures == {"days": 1, "same": 2, "won": 0, "lost": 0, "changed": 0}
+    assert fewer.figures == {"days": 1, "same": 1, "won": 0, "lost": 1, "changed": 0}
+    [lost] = fewer.samples["lost"]
+    assert (lost["line"], lost["now"], lost["before"]) == ("B2", None, by_amount.pk)
+    assert lost["why"].startswith("MISSING_IN_BOOKS")
+    assert kept == (
+        MatchGroup.objects.count(),
+        BankMatch.objects.count(),
+        Break.objects.count(),
+        Posting.objects.count(),
+    )
