@@ -57,7 +57,7 @@ def calculation(settlement: Settlement) -> Any:
         for part in content.parts()
     ]
     net = format_html("<strong>{}</strong>", html.money(settlement.net_minor, settlement.currency))
-    return html.table(("", settlement.currency), [*rows, (format_html("<strong>Net</strong>"), net)])
+    return html.table(("", settlement.currency), [*rows, (format_html("<strong>{}</strong>", "Net"), net)])
 
 
 def _summaries(name: str, label: str, first: str) -> Any:
