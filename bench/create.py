@@ -172,17 +172,17 @@ def psycopg_loop(url: str, given: dict[str, Any], seconds: float, queue: Any) ->
                 (given["merchant_id"], txn, bytes(32), b"{}" * 200, now),
             )
             db.execute(
-                "INSERT INTO transaction (id, merchant_id, live, channel, method, status, version, currency, amount_minor, amount_authorized_minor,"
+                "INSERT INTO transaction (id, merchant_id, live, channel, method, hosted, manual_capture, status, version, currency, amount_minor, amount_authorized_minor,"
                 " amount_captured_minor, amount_refunded_minor, amount_refund_pending_minor, external_reference, content_hash, description, metadata,"
                 " extra_fields, payer_name, payer_email, payer_phone, return_url, failure_code, failure_reason, expires_at, created_at, updated_at)"
-                " VALUES (%s, %s, false, 'api', 'migs', 'PENDING', 1, 'MYR', 10000, 0, 0, 0, 0, %s, %s, 'Order', '{}', '{}', '', '', '', '', '', '',"
+                " VALUES (%s, %s, false, 'api', 'migs', false, false, 'PENDING', 1, 'MYR', 10000, 0, 0, 0, 0, %s, %s, 'Order', '{}', '{}', '', '', '', '', '', '',"
                 " %s, %s, %s)",
                 (txn, given["merchant_id"], txn, bytes(32), now, now, now),
             )
             db.execute(
-                "INSERT INTO payment (id, transaction_id, attempt, provider_account_id, state, payment_trans_id, currency, amount_minor, fee_minor,"
+                "INSERT INTO payment (id, transaction_id, attempt, method, provider_account_id, state, payment_trans_id, currency, amount_minor, fee_minor,"
                 " bank_code, business_banking, next_action, approval_code, bank_reference, provider_reference, failure_code, failure_reason, created_at,"
-                " updated_at) VALUES (%s, %s, 1, %s, 'CREATED', %s, 'MYR', 10000, 0, '', false, %s, '', '', '', '', '', %s, %s)",
+                " updated_at) VALUES (%s, %s, 1, 'migs', %s, 'CREATED', %s, 'MYR', 10000, 0, '', false, %s, '', '', '', '', '', %s, %s)",
                 (
                     pay,
                     txn,
@@ -194,8 +194,8 @@ def psycopg_loop(url: str, given: dict[str, Any], seconds: float, queue: Any) ->
                 ),
             )
             db.execute(
-                "INSERT INTO operation (id, payment_id, kind, state, reference, currency, amount_minor, sends, look_ups, due_at, provider_code,"
-                " provider_reason, provider_reference, reply, created_at) VALUES (%s, %s, 'SALE', 'PENDING', %s, 'MYR', 10000, 0, 0, %s, '', '', '', '{}',"
+                "INSERT INTO operation (id, payment_id, kind, state, reference, currency, amount_minor, final, sends, look_ups, failures, due_at, provider_code,"
+                " provider_reason, provider_reference, reply, created_at) VALUES (%s, %s, 'SALE', 'PENDING', %s, 'MYR', 10000, true, 0, 0, 0, %s, '', '', '', '{}',"
                 " %s)",
                 (new_id("op"), pay, ref, now, now),
             )
