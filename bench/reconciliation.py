@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -29,9 +30,10 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from bench.month import ACCOUNTS, BANK, BANK_ACCOUNT, FIRST, LATE, PAYMENTS, Found, Month, write_month
+from bench.month import ACCOUNTS, BANK, BANK_ACCOUNT, FIRST, LATE, PAYMENTS, PLAN, SHOPS, Found, Month, write_month
 from common.embedded import Services
 
+Measured = Callable[[int, int, Path], dict[str, float]]  # payments, days, scratch: seconds and memory by name
 PLAIN = (
     """CREATE TEMPORARY TABLE plain_line (type text, seller text, provider_reference text, reference text, at timestamptz, bank text,
            currency text, amount numeric, fee numeric, net numeric, status text)""",
@@ -58,12 +60,12 @@ def main() -> None:
         print(f"from {small:,} to {large:,} payments (x {large / small:.1f}): {grown}")
 
 
-def run_apart(count: int, days: int, scratch: Path) -> dict[str, float]:
+def run_apart(count: int, days: int, scratch: Path, measured: Measured | None = None) -> dict[str, float]:
     """In a process of its own, so that each size has its own peak of memory."""
     reading, writing = os.pipe()
     if (child := os.fork()) == 0:
         try:
-            os.write(writing, repr(run(count, days, scratch)).encode())
+            os.write(writing, repr(run(count, days, scratch, measured or measure)).encode())
             os._exit(0)
         except BaseException:
             import traceback
@@ -78,14 +80,14 @@ def run_apart(count: int, days: int, scratch: Path) -> dict[str, float]:
     return {name: float(value) for name, value in (part.split("=") for part in text.strip("'").split())}
 
 
-def run(count: int, days: int, scratch: Path) -> str:
+def run(count: int, days: int, scratch: Path, measured: Measured) -> str:
     scratch.chmod(0o711)
     services = Services(scratch / "s")
     urls = services.start()
     os.environ.update(urls | {"DATABASE_URL": urls["DATABASE_OWNER_URL"], "DATA_DIR": f"{scratch}/data"})
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings.test"
     try:
-        return " ".join(f"{name}={value}" for name, value in measure(count, days, scratch).items())
+        return " ".join(f"{name}={value}" for name, value in measured(count, days, scratch).items())
     finally:
         services.stop()
 
@@ -147,10 +149,11 @@ def prepare(count: int, days: int) -> dict[str, Any]:
     BankAccount.objects.create(source=bank, account_key=BANK_ACCOUNT, live=False, currency="MYR")
     with connection.cursor() as cursor:
         noon = datetime.combine(FIRST, clock(4), UTC)
+        cursor.execute(SHOPS)
         cursor.execute(
-            PAYMENTS,
-            {"merchant": fpx.merchant_id, "fpx": fpx.pk, "migs": migs.pk, "count": count, "first": noon, "days": days},
+            "INSERT INTO shop (m, merchant_id, fpx, migs) VALUES (0, %s, %s, %s)", [fpx.merchant_id, fpx.pk, migs.pk]
         )
+        cursor.execute(PLAN + PAYMENTS, {"count": count, "first": noon, "days": days, "merchants": 1})
         cursor.execute("VACUUM ANALYZE")
     return {"fpx": fpx, "migs": migs, BANK: None}
 
