@@ -27,12 +27,12 @@ def close_clean(**_later: Any) -> None:
 
 
 @shared_task(name="reconciliation.compare")
-def compare(*, provider: str, live: str, day: str, **_later: Any) -> None:
+def compare(*, provider: str, live: str, day: str, actor: str = "system:compare", **_later: Any) -> None:
     reconcile_day(
         provider=provider,
         live=live == "True",
         day=date.fromisoformat(day),
-        actor=Actor("system:compare"),
+        actor=Actor(actor),
         now=timezone.now(),
     )
 

@@ -43,6 +43,7 @@ class ConsoleAdmin(ModelAdmin):
     """A list and a page per row. `details` are the titled groups of fields of the page."""
 
     details: ClassVar[Details] = ()
+    empty_text: ClassVar[str] = "There is nothing here yet."  # what a list without rows and filters says
     actions = None
     compressed_fields = True
     list_filter_submit = True

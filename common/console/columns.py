@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import reduce
 from typing import Any
 
+from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 
@@ -43,11 +45,15 @@ def money(field: str, label: str, *, sortable: bool = False) -> Column:
 
 
 def day(field: str, label: str) -> Column:
-    """A date in one line, as moments are written."""
+    """A date, or the day of a time in the operator's zone, in one line."""
 
     @column(f"{field}_day", label, order=field)
     def read(row: Any) -> Any:
-        return format_html('<span class="cf-nowrap">{}</span>', date_format(value_of(row, field), "j M Y"))
+        found = value_of(row, field)
+        if found is None:
+            return html.EMPTY
+        at = timezone.localtime(found) if isinstance(found, datetime) else found
+        return format_html('<span class="cf-nowrap">{}</span>', date_format(at, "j M Y"))
 
     return read
 

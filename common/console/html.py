@@ -90,10 +90,11 @@ def link(url: str, text: object) -> SafeString:
     return format_html('<a class="cf-link" href="{}">{}</a>', url, text)
 
 
-def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> SafeString:
-    """A small table; on a phone each row becomes a block with its heads beside the values."""
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]], *, short: bool = False) -> SafeString:
+    """A small table; on a phone each row becomes a block with its heads beside the values, unless it is `short`: a name and a value."""
     return format_html(
-        '<table class="cf-table"><thead><tr>{}</tr></thead><tbody>{}</tbody></table>',
+        '<div class="cf-scroll"><table class="cf-table{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>',
+        " cf-table-short" if short else "",
         format_html_join("", "<th>{}</th>", ((head,) for head in heads)),
         format_html_join(
             "",

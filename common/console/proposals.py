@@ -25,7 +25,7 @@ from common.approvals import act_of, approve, pins_hold, reject
 from common.console import html
 from common.console.actions import ReasonForm, go_to
 from common.console.base import ConsoleAdmin
-from common.console.columns import column, state, when
+from common.console.columns import column, day, state, when
 from common.console.filters import DayFilter
 from common.console.panels import CARDS, PROPOSED, SUBJECT_PAGES, Card
 from common.console.site import operator
@@ -84,6 +84,11 @@ class WaitingFilter(DropdownFilter):
         return queryset.filter(state=ProposalState.OPEN)
 
 
+@column("summary_text", "Summary")
+def summary(proposal: Proposal) -> Any:
+    return format_html('<div class="cf-text">{}</div>', proposal.summary)
+
+
 @column("act", "What")
 def act(proposal: Proposal) -> Any:
     return title_of(proposal)
@@ -119,14 +124,14 @@ def pinned(proposal: Proposal) -> Any:
 
 @admin.register(Proposal)
 class ProposalAdmin(ConsoleAdmin):
+    empty_text = "Nothing waits for a second person."
     actions_detail = ("approve_it", "reject_it", "withdraw_it")
     list_display = (
-        "summary",
-        act,
+        summary,
         state("state"),
         "proposed_by",
         when("proposed_at", "Proposed"),
-        when("expires_at", "Expires", sortable=True),
+        day("expires_at", "Expires"),
         "decided_by",
     )
     list_filter = (WaitingFilter, ("proposed_at", DayFilter))

@@ -237,6 +237,7 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 CONSOLE_CSP = {"script-src": ["'self'", "'unsafe-eval'", "'unsafe-inline'"]}
 
 LANGUAGE_CODE = "en"
+FORMAT_MODULE_PATH = ["config.formats"]
 TIME_ZONE = "Asia/Kuala_Lumpur"  # what operators read; everything is stored and sent as UTC
 USE_I18N = True
 USE_TZ = True

@@ -1,17 +1,28 @@
-"""The bank's lines, the remittances and what was matched with what, to read."""
+"""The bank's lines and balances, the remittances and what was said about breaks, to read."""
 
 from __future__ import annotations
 
-from django.contrib import admin
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
+from typing import Any
 
+from django.contrib import admin
+from unfold.contrib.filters.admin import RangeDateFilter
+
+from common.console import html
 from common.console.base import ConsoleAdmin
-from common.console.columns import day, mode, money, pretty, reference, related, when
-from reconciliation.models import BankBalance, BankLine, BankMatch, BreakComment, MatchGroup, Remittance
+from common.console.columns import column, day, mode, money, reference, related, when
+from reconciliation.models import BankBalance, BankLine, BreakComment, Remittance
+
+
+@column("match_link", "Matched")
+def match(item: BankLine | Remittance) -> Any:
+    """The group that claims it, which says with what and why."""
+    claim = getattr(item, "bank_match", None)
+    return html.link(html.page_url(claim.group), claim.group.get_rule_display()) if claim else "Not yet"
 
 
 @admin.register(BankLine)
 class BankLineAdmin(ConsoleAdmin):
+    empty_text = "No statement of a bank has come. Upload one under Statements, or wait for the nightly fetch."
     list_display = (
         "reference",
         day("booked_on", "Booked"),
@@ -31,18 +42,19 @@ class BankLineAdmin(ConsoleAdmin):
             (money("amount_minor", "Amount"), money("charges_minor", "Charges"), "instructed_currency", "reversal"),
         ),
         ("When", (day("booked_on", "Booked"), day("value_on", "Value date"))),
+        ("Belongs with", (match,)),
         ("From", (related("statement", "Statement"), "number", "account_key", "occurrence")),
     )
 
 
 @admin.register(Remittance)
 class RemittanceAdmin(ConsoleAdmin):
+    empty_text = "A remittance is known as soon as a provider's statement is imported."
     list_display = (
         day("day", "Day"),
         "provider",
         "account_key",
         mode(),
-        "line_count",
         money("gross_minor", "Gross"),
         money("fee_minor", "Fees"),
         money("net_minor", "Net", sortable=True),
@@ -55,12 +67,14 @@ class RemittanceAdmin(ConsoleAdmin):
     details = (
         (None, (reference("id", "Remittance"), "provider", "account_key", related("provider_account", "Account"))),
         ("Sums", ("line_count", money("gross_minor", "Gross"), money("fee_minor", "Fees"), money("net_minor", "Net"))),
+        ("Arrived", (match,)),
         ("From", (related("statement", "Statement"), day("day", "Day"), day("due_on", "Due"), mode())),
     )
 
 
 @admin.register(BankBalance)
 class BankBalanceAdmin(ConsoleAdmin):
+    empty_text = "Balances come with a bank's camt.053 or MT940 file."
     list_display = (
         "account_key",
         day("closed_on", "Closed"),
@@ -85,39 +99,6 @@ class BankBalanceAdmin(ConsoleAdmin):
                 day("closed_on", "Closed"),
                 money("closing_minor", "Closing"),
             ),
-        ),
-    )
-
-
-@admin.register(MatchGroup)
-class MatchGroupAdmin(ConsoleAdmin):
-    list_display = ("id", "comparison", "rule", when("created_at", "Made"), related("proposal", "Decided by"))
-    list_filter = (("comparison", ChoicesDropdownFilter), ("rule", ChoicesDropdownFilter))
-    list_select_related = ("proposal",)
-    search_fields = ("=id",)
-    ordering = ("-created_at",)
-    details = (
-        (None, (reference("id", "Group"), "comparison", "rule", when("created_at", "Made"))),
-        ("Why", (pretty("explanation", "Explanation"), related("entry", "Booked"), related("proposal", "Decided by"))),
-        ("By", (related("run", "Run"),)),
-    )
-
-
-@admin.register(BankMatch)
-class BankMatchAdmin(ConsoleAdmin):
-    list_display = (
-        "id",
-        related("group", "Group"),
-        related("bank_line", "Bank line"),
-        related("remittance", "Remittance"),
-    )
-    list_select_related = ("group", "bank_line", "remittance")
-    search_fields = ("=group__id", "=bank_line__reference", "=remittance__id")
-    ordering = ("-id",)
-    details = (
-        (
-            None,
-            (related("group", "Group"), related("bank_line", "Bank line"), related("remittance", "Remittance")),
         ),
     )
 

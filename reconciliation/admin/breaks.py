@@ -49,7 +49,7 @@ def difference(row: Break) -> Any:
     return html.amounts(break_difference(row))
 
 
-@column("where_day", "Of", order="day")
+@column("where_day", "Source, day", order="day")
 def where(row: Break) -> Any:
     carried = (
         format_html(' <span class="cf-quiet cf-small">from {}</span>', f"{row.carried_from:%-d %b}")
@@ -61,10 +61,11 @@ def where(row: Break) -> Any:
     )
 
 
-@column("what_text", "Probable cause")
-def what(row: Break) -> Any:
+@column("what_text", "Cause")
+def what(row: Any) -> Any:
+    notes = f"{row.comment_count} note{'s' if row.comment_count > 1 else ''}" if row.comment_count else ""
     return format_html(
-        '<div class="cf-cause">{} <span class="cf-small cf-quiet">{}</span></div>', row.cause, _payment(row)
+        '<div class="cf-cause">{} <span class="cf-small cf-quiet">{} {}</span></div>', row.cause, _payment(row), notes
     )
 
 
@@ -89,13 +90,9 @@ def due(row: Break) -> Any:
     return html.badge("OVERDUE" if late else "DUE", f"{row.due_on:%-d %b}")
 
 
-@column("comment_count", "Notes")
-def comment_count(row: Any) -> Any:
-    return row.comment_count or html.EMPTY
-
-
 @admin.register(Break)
 class BreakAdmin(BreakLists, ConsoleAdmin):
+    empty_text = "No break is open: every difference is explained."
     list_before_template = "admin/reconciliation/break/queue.html"
     actions_detail = ("assign", "comment", "set_due", "ask", "adjust", "write_off", "dispute", "match_it")
     list_display = (
@@ -107,7 +104,6 @@ class BreakAdmin(BreakLists, ConsoleAdmin):
         age,
         "owner",
         due,
-        comment_count,
     )
     list_display_links = ("kind_badge",)
     list_filter = (
@@ -299,6 +295,7 @@ def _by(request: HttpRequest) -> dict[str, Any]:
 
 @admin.register(BreakFilter)
 class BreakFilterAdmin(ConsoleAdmin):
+    empty_text = "Filters are saved above the queue of breaks."
     list_display = ("name", "owner", "query", when("created_at", "Made"))
     list_select_related = ("owner",)
     search_fields = ("name",)

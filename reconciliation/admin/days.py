@@ -19,16 +19,19 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from common.console import html
 from common.console.base import ConsoleAdmin
-from common.console.columns import day, mode, pretty, related, state, when
+from common.console.columns import column, day, mode, related, state, when
 from common.console.proposals import answer_proposal
 from common.console.site import operator
 from common.errors import CounterfoilError
 from common.models import Proposal, ProposalState
 from reconciliation.admin.filters import ProviderFilter
+from reconciliation.admin.proposed import figures_shown
 from reconciliation.models import Break, DayClose, ReconciliationRun, Source, Statement
+from reconciliation.selectors import break_difference
 from reconciliation.services.balance_sheet import balance_sheet
 from reconciliation.services.board import board, last_days_of_board
 from reconciliation.services.closing import CLOSE, REOPEN, day_close, propose_close, propose_reopen
+from reconciliation.services.compare import compare_ask
 from reconciliation.services.day_figures import day_figures, is_over
 
 
@@ -55,8 +58,14 @@ class SignForm(forms.Form):
     )
 
 
+@column("figures_table", "Figures, as they were signed")
+def figures(closing: DayClose) -> Any:
+    return figures_shown(closing.figures) if closing.figures else html.EMPTY
+
+
 @admin.register(DayClose)
 class DayCloseAdmin(ConsoleAdmin):
+    empty_text = "No day has been closed yet. Clean days close by themselves every morning."
     list_display = (
         day("day", "Day"),
         "provider",
@@ -75,7 +84,7 @@ class DayCloseAdmin(ConsoleAdmin):
     details = (
         (None, ("provider", mode(), day("day", "Day"), "number", state("state"), "is_clean", "carried")),
         ("Who", ("actor", "reason", when("at", "When"), related("proposal", "Signed"))),
-        (None, (pretty("figures", "Figures in minor units"),)),
+        (None, (figures,)),
     )
 
     def get_urls(self) -> list[Any]:
@@ -94,12 +103,13 @@ class DayCloseAdmin(ConsoleAdmin):
         now = timezone.now()
         days = last_days_of_board(now)
         rows = board(days=days, now=now)
+        names = dict(Source.objects.values_list("code", "name"))
         context = {
             "title": "Day close",
             "days": days,
             "rows": [
                 (
-                    provider,
+                    names[provider],
                     live,
                     [(cell, _day_url(provider, live, cell.day), html.amounts(cell.unexplained)) for cell in cells],
                 )
@@ -117,9 +127,10 @@ class DayCloseAdmin(ConsoleAdmin):
         )
 
     def of_day(self, request: HttpRequest, provider: str, mode_name: str, of: date) -> HttpResponse:
-        """One source's day. A POST closes it, or proposes to close it as it is or to open it again."""
+        """One source's day. A POST has it compared again, closes it, or proposes to close it as it is or to open it again."""
         _may(request, "reconciliation.view_dayclose")
-        if not Source.objects.filter(pk=provider).exists() or mode_name not in ("live", "test"):
+        source = Source.objects.filter(pk=provider).first()
+        if source is None or mode_name not in ("live", "test"):
             raise Http404
         key: dict[str, Any] = {"provider": provider, "live": mode_name == "live", "day": of}
         back = _day_url(**key)
@@ -133,7 +144,7 @@ class DayCloseAdmin(ConsoleAdmin):
         open_breaks = Break.objects.filter(**key, resolved_at=None)
         query = f"?provider={provider}&live__exact={int(key['live'])}&day__range__gte={of}&day_from={of}&day_to={of}"
         context = {
-            "title": f"{provider.upper()}, {of:%-d %b %Y}",
+            "title": f"{source.name}, {of:%-d %b %Y}",
             "figures": figures,
             "unexplained": html.amounts(figures.unexplained) if figures.unexplained else "0.00",
             "points": [] if closed else figures.open_points(),
@@ -145,7 +156,10 @@ class DayCloseAdmin(ConsoleAdmin):
             .select_related("provider_account")
             .order_by("-received_at")[:20],
             "last_run": ReconciliationRun.objects.filter(**key).order_by("-started_at").first(),
-            "breaks": open_breaks.select_related("operation", "owner").order_by("first_seen_at")[:10],
+            "breaks": [
+                (found, html.amounts(break_difference(found)))
+                for found in open_breaks.select_related("operation", "owner").order_by("first_seen_at")[:10]
+            ],
             "breaks_url": reverse("admin:reconciliation_break_changelist") + query,
             "waiting": Proposal.objects.filter(
                 state=ProposalState.OPEN, kind__in=(CLOSE, REOPEN), subject_id=f"{provider}:{mode_name}:{of}"
@@ -158,6 +172,14 @@ class DayCloseAdmin(ConsoleAdmin):
     def _act(self, request: HttpRequest, key: dict[str, Any], back: str) -> HttpResponse:
         by: dict[str, Any] = {"actor": operator(request), "now": timezone.now()}
         me: Any = request.user
+        if request.POST.get("act") == "compare":
+            try:
+                compare_ask(**key, **by)
+            except CounterfoilError as exc:
+                messages.error(request, exc.message)
+            else:
+                messages.success(request, "It is being compared. Load this page again to see the outcome.")
+            return redirect(back)
         if request.POST.get("act") == "close":
             try:
                 day_close(**key, **by)

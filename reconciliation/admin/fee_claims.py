@@ -98,6 +98,7 @@ def lines(claim: FeeClaim) -> Any:
 
 @admin.register(FeeClaim)
 class FeeClaimAdmin(ConsoleAdmin):
+    empty_text = "Nothing has been claimed from a provider."
     list_before_template = "admin/reconciliation/fee_differences.html"
     actions_list = ("claim",)
     actions_detail = ("csv", "xlsx", "refund")

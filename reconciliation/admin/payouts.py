@@ -64,6 +64,11 @@ def _offer(settlement: Settlement) -> Any:
     )
 
 
+@column("destination_text", "Where to")
+def destination(payout: Payout) -> Any:
+    return format_html('<div class="cf-text">{}</div>', payout.destination)
+
+
 @column("proof", "Shown by")
 def proof(payout: Payout) -> Any:
     """What shows that it was paid."""
@@ -80,17 +85,18 @@ def proof(payout: Payout) -> Any:
 
 @admin.register(Payout)
 class PayoutAdmin(ConsoleAdmin):
+    empty_text = (
+        "Nothing has been paid out. Propose payouts of settlements that are due; a second person releases them."
+    )
     actions_list = ("propose",)
     actions_detail = ("confirm_paid", "confirm_returned", "cancel")
     list_display = (
-        "id",
+        "end_to_end_id",
         related("merchant", "Merchant"),
         state("state"),
         money("amount_minor", "Amount", sortable=True),
-        "destination",
-        reference("end_to_end_id", "Reference"),
-        when("created_at", "Proposed"),
-        when("paid_at", "Paid"),
+        destination,
+        day("paid_at", "Paid"),
         mode(),
     )
     list_filter = (
@@ -253,6 +259,11 @@ class PayoutAdmin(ConsoleAdmin):
         return go_to(request, html.page_url(payout))
 
 
+@column("payout_count", "Payouts")
+def payout_count(file: PayoutFile) -> str:
+    return f"{file.payout_count:,}"
+
+
 @column("payouts_table", "Payouts")
 def payouts_of(file: PayoutFile) -> Any:
     rows = file.payouts.select_related("merchant").order_by("pk")[:_SHOWN]
@@ -277,12 +288,13 @@ def sha256(file: PayoutFile) -> Any:
 
 @admin.register(PayoutFile)
 class PayoutFileAdmin(ConsoleAdmin):
+    empty_text = "No payout has left through a bank. A file is made within a minute of a release."
     actions_detail = ("download", "handed_over")
     list_display = (
         "message_id",
         related("bank", "From"),
         state("state"),
-        "payout_count",
+        payout_count,
         money("total_minor", "Total", sortable=True),
         "sends",
         when("created_at", "Made"),
@@ -299,7 +311,7 @@ class PayoutFileAdmin(ConsoleAdmin):
             None,
             (reference("message_id", "Message id"), related("bank", "From"), mode(), state("state"), "answer", "sends"),
         ),
-        ("What", ("payout_count", money("total_minor", "Total"), day("pay_on", "To be paid on"), sha256)),
+        ("What", (payout_count, money("total_minor", "Total"), day("pay_on", "To be paid on"), sha256)),
         ("When", (when("created_at", "Made"), when("updated_at", "Changed"), when("due_at", "Next try"))),
         (None, (payouts_of,)),
     )
@@ -353,6 +365,7 @@ class PayoutFileAdmin(ConsoleAdmin):
 
 @admin.register(PayoutBank)
 class PayoutBankAdmin(ConsoleAdmin):
+    empty_text = "No account of ours pays merchants yet: manage.py payout_bank adds one."
     list_display = ("source", "account_key", "currency", mode(), "name", "bic", "url")
     search_fields = ("=account_key", "=source")
     search_help_text = "Account number or source"

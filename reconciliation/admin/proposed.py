@@ -11,10 +11,8 @@ from common.console import html
 from common.console.panels import PROPOSED, SUBJECT_PAGES
 from common.models import Proposal
 from payments.ledger.accounts import AccountRef
-from payments.models import Operation
 from payments.models.ledger import AccountKind
-from reconciliation.models import BankLine, Remittance, StatementLine
-from reconciliation.services.claims import signed
+from reconciliation.admin.items import HEADS, item_rows
 from reconciliation.services.closing import CLOSE, REOPEN
 from reconciliation.services.resolutions import ADJUST, DISPUTE, MATCH, WRITE_OFF
 
@@ -23,7 +21,8 @@ _SHOWN = 20
 
 def _resolution(proposal: Proposal) -> Any:
     given = proposal.parameters
-    items = html.table(("Item", "Reference", "Amount"), _items(given))
+    kinds = ("lines", "operations", "bank_lines", "remittances")
+    items = html.table(HEADS, item_rows(**{kind: given.get(kind, []) for kind in kinds}))
     legs = [
         (
             AccountKind(leg["kind"]).label,
@@ -46,30 +45,12 @@ def _without_minor(leg: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in leg.items() if name != "minor"}
 
 
-def _items(given: dict[str, Any]) -> list[tuple[Any, Any, Any]]:
-    rows: list[tuple[Any, Any, Any]] = []
-    for line in StatementLine.objects.filter(pk__in=given.get("lines", [])[:_SHOWN]):
-        rows.append(
-            (
-                "Their line",
-                html.link(html.page_url(line), line.provider_reference),
-                html.money(line.amount_minor, line.currency),
-            )
-        )
-    for operation in Operation.objects.filter(pk__in=given.get("operations", [])[:_SHOWN]):
-        shown = html.money(signed(operation), operation.currency)
-        rows.append(("Our operation", html.link(html.page_url(operation), operation.reference), shown))
-    for bank_line in BankLine.objects.filter(pk__in=given.get("bank_lines", [])[:_SHOWN]):
-        shown = html.money(bank_line.amount_minor, bank_line.currency)
-        rows.append(("Bank line", html.link(html.page_url(bank_line), bank_line.reference), shown))
-    for remittance in Remittance.objects.filter(pk__in=given.get("remittances", [])[:_SHOWN]):
-        shown = html.money(remittance.net_minor, remittance.currency)
-        rows.append(("Remittance", html.link(html.page_url(remittance), remittance.pk), shown))
-    return rows
-
-
 def _closing(proposal: Proposal) -> Any:
-    figures = proposal.parameters["figures"]
+    return figures_shown(proposal.parameters["figures"])
+
+
+def figures_shown(figures: dict[str, Any]) -> Any:
+    """The figures of a day (services.day_figures) as people sign them."""
     kinds = ", ".join(f"{count} {kind.replace('_', ' ').lower()}" for kind, count in figures["kinds"].items())
     rows = [
         ("Unexplained", html.amounts(figures["unexplained"])),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 
 from django import forms
@@ -19,7 +20,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from common.console import html
 from common.console.actions import ReasonForm
 from common.console.base import ConsoleAdmin
-from common.console.columns import pretty, related, state, when
+from common.console.columns import column, related, state, when
 from common.console.panels import SUBJECT_PAGES
 from common.console.proposals import answer_proposal
 from common.console.site import operator
@@ -48,8 +49,25 @@ class LineForm(forms.Form):
         return [self.cleaned_data[name] for name in self.fields]
 
 
+def _cells(field: str) -> Any:
+    """The line's columns by their names, one a row."""
+
+    @column(f"{field}_table", "Columns")
+    def read(line: QuarantinedLine) -> Any:
+        cells = getattr(line, field)
+        if not cells:
+            return html.EMPTY
+        return html.table(
+            ("Column", "Text"),
+            ((name or "–", cell) for name, cell in zip_longest(columns_of(line.statement), cells, fillvalue="")),
+        )
+
+    return read
+
+
 @admin.register(QuarantinedLine)
 class QuarantinedLineAdmin(ConsoleAdmin):
+    empty_text = "Every line of every statement could be read."
     actions_detail = ("fix", "discard")
     list_display = (
         "number",
@@ -65,11 +83,11 @@ class QuarantinedLineAdmin(ConsoleAdmin):
     ordering = ("-id",)
     details = (
         (None, (related("statement", "Statement"), "number", "reason", state("state"))),
-        ("As it came", (pretty("cells", "Columns"),)),
+        ("As it came", (_cells("cells"),)),
         (
             "Put right",
             (
-                pretty("fixed_cells", "Columns"),
+                _cells("fixed_cells"),
                 "fixed_by",
                 when("decided_at", "When"),
                 related("line", "Line"),

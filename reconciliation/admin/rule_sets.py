@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action
 from unfold.enums import ActionVariant
@@ -19,7 +20,7 @@ from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidge
 from common.console import html
 from common.console.actions import ReasonForm, go_to
 from common.console.base import ConsoleAdmin
-from common.console.columns import column, reference, related, state, when
+from common.console.columns import column, day, reference, related, state, when
 from common.console.site import operator
 from common.errors import CounterfoilError
 from reconciliation.matching.rules import AGREE, BY, MAX_DAYS, InvalidRules
@@ -56,8 +57,10 @@ def _or_source(value: int | None, unit: str) -> str:
 
 
 @column("summary", "Rules")
-def summary(rule_set: RuleSet) -> str:
-    return ", ".join(MatchRule(rule["by"]).label for rule in rule_set.rules)
+def summary(rule_set: RuleSet) -> Any:
+    return format_html(
+        '<div class="cf-text">{}</div>', ", then ".join(MatchRule(rule["by"]).label.lower() for rule in rule_set.rules)
+    )
 
 
 class RulesForm(forms.Form):
@@ -145,9 +148,8 @@ class RuleSetAdmin(ConsoleAdmin):
         "version",
         state("state"),
         summary,
-        when("live_from", "Live from"),
+        day("live_from", "Live from"),
         "made_by",
-        "note",
     )
     list_filter = (("state", ChoicesDropdownFilter), ("comparison", ChoicesDropdownFilter))
     list_select_related = ("made_by",)
@@ -345,6 +347,7 @@ _FIGURES = (_figure("same", "As before"), _figure("won", "Won"), _figure("lost",
 
 @admin.register(Rehearsal)
 class RehearsalAdmin(ConsoleAdmin):
+    empty_text = "No draft of matching rules has been rehearsed. Copy a version under Matching rules to begin one."
     list_display = (when("at", "When"), related("rule_set", "Rules"), "first_day", "last_day", *_FIGURES, "actor")
     list_select_related = ("rule_set",)
     search_fields = ("=id", "=rule_set__id")

@@ -57,7 +57,7 @@ def calculation(settlement: Settlement) -> Any:
         for part in content.parts()
     ]
     net = format_html("<strong>{}</strong>", html.money(settlement.net_minor, settlement.currency))
-    return html.table(("", settlement.currency), [*rows, (format_html("<strong>{}</strong>", "Net"), net)])
+    return html.table(("", ""), [*rows, (format_html("<strong>{}</strong>", "Net"), net)], short=True)
 
 
 def _summaries(name: str, label: str, first: str) -> Any:
@@ -65,26 +65,25 @@ def _summaries(name: str, label: str, first: str) -> Any:
     def read(settlement: Settlement) -> Any:
         content = Content.of(settlement)
         found = content.by_method() if first == "Payment type" else content.by_day()
+        amounts = {
+            "Gross": [each.gross_minor for each in found],
+            "Given back": [-each.refund_minor for each in found],
+            "Disputes": [-each.dispute_minor for each in found],
+            "Fees": [-each.fee_minor for each in found],
+            "Adjusted": [each.adjustment_minor for each in found],
+            "Net": [each.net_minor for each in found],
+        }
+        shown = {head: minors for head, minors in amounts.items() if any(minors) or head in ("Gross", "Net")}
         return html.table(
-            (first, "Payments", "Refunds", "Gross", "Given back", "Disputes", "Fees", "Adjusted", "Net"),
+            (first, "Payments", "Refunds", *shown),
             [
                 (
                     format_html('<span class="cf-nowrap">{}</span>', each.name),
                     each.payments,
                     each.refunds,
-                    *(
-                        html.money(minor, settlement.currency)
-                        for minor in (
-                            each.gross_minor,
-                            -each.refund_minor,
-                            -each.dispute_minor,
-                            -each.fee_minor,
-                            each.adjustment_minor,
-                            each.net_minor,
-                        )
-                    ),
+                    *(html.money(minors[number], settlement.currency) for minors in shown.values()),
                 )
-                for each in found
+                for number, each in enumerate(found)
             ],
         )
 
@@ -132,6 +131,7 @@ def payout(settlement: Settlement) -> Any:
 
 @admin.register(Settlement)
 class SettlementAdmin(ConsoleAdmin):
+    empty_text = "Nothing is settled yet. Periods that have closed are settled by themselves every two hours."
     actions_detail = ("as_pdf", "as_xlsx", "as_csv")
     list_display = (
         day("day", "Day"),
@@ -205,6 +205,7 @@ class SettlementAdmin(ConsoleAdmin):
 
 @admin.register(SettlementLine)
 class SettlementLineAdmin(ConsoleAdmin):
+    empty_text = "Nothing is settled yet."
     list_display = (
         related("entry", "Entry", text="entry__fact_name"),
         related("entry__transaction", "Transaction"),
@@ -217,7 +218,7 @@ class SettlementLineAdmin(ConsoleAdmin):
         line_net,
         related("settlement", "Settlement"),
     )
-    list_select_related = ("settlement", "entry__transaction")
+    list_select_related = ("settlement__merchant", "entry__transaction")
     search_fields = ("=settlement__id", "=entry__id", "=entry__transaction__id")
     search_help_text = "Settlement, entry or transaction"
     ordering = ("-entry",)
@@ -252,13 +253,14 @@ def released(release: ReserveRelease) -> Any:
 
 @admin.register(ReserveRelease)
 class ReserveReleaseAdmin(ConsoleAdmin):
+    empty_text = "No reserve has been released: its days are not over, or nothing is held back."
     list_display = (
         related("held_by", "Held back by"),
         related("held_by__merchant", "Merchant"),
         released,
         related("released_by", "Released by"),
     )
-    list_select_related = ("held_by__merchant", "released_by")
+    list_select_related = ("held_by__merchant", "released_by__merchant")
     search_fields = ("=held_by__id", "=released_by__id", "=held_by__merchant__code")
     search_help_text = "Settlement or merchant code"
     ordering = ("-held_by",)
@@ -267,6 +269,9 @@ class ReserveReleaseAdmin(ConsoleAdmin):
 
 @admin.register(SettlementTerms)
 class SettlementTermsAdmin(ConsoleAdmin):
+    empty_text = (
+        "Every merchant is settled by the terms of the product: daily at midnight, paid on the next business day."
+    )
     actions_list = ("set_terms",)
     list_display = (
         related("merchant", "Merchant"),

@@ -42,7 +42,8 @@ class StatementPages:
 
     @action(description="Upload a statement", permissions=["upload"], url_path="upload", icon="upload_file")
     def upload(self, request: HttpRequest) -> HttpResponse:
-        form = UploadForm(request.POST or None, request.FILES or None)
+        known = {name: request.GET[name] for name in ("source", "mode", "day") if name in request.GET}
+        form = UploadForm(request.POST or None, request.FILES or None, initial=known)
         if request.method == "POST" and form.is_valid():
             given = form.cleaned_data
             imported = statement_import(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 
 from common.console.base import ConsoleAdmin
@@ -16,12 +19,13 @@ from reconciliation.models import Statement, StatementFile, StatementFileChunk, 
 
 
 @column("sha256_hex", "SHA-256")
-def sha256(statement: Statement) -> str:
-    return bytes(statement.sha256).hex()
+def sha256(statement: Statement) -> Any:
+    return format_html('<span class="cf-wrap">{}</span>', bytes(statement.sha256).hex())
 
 
 @admin.register(Statement)
 class StatementAdmin(StatementPages, ConsoleAdmin):
+    empty_text = "No statement has come. Upload one, or wait for the nightly fetch."
     list_display = (
         day("day", "Day"),
         "provider",
@@ -39,7 +43,16 @@ class StatementAdmin(StatementPages, ConsoleAdmin):
     search_help_text = "Statement or account key"
     ordering = ("-received_at",)
     details = (
-        (None, (reference("id", "Statement"), "provider", related("provider_account", "Account"), mode(), "day")),
+        (
+            None,
+            (
+                reference("id", "Statement"),
+                "provider",
+                related("provider_account", "Account"),
+                mode(),
+                day("day", "Day"),
+            ),
+        ),
         ("Read", (state("state"), state("controls", "Control totals"), sha256)),
         ("When", (when("received_at", "Received"), when("imported_at", "Imported"))),
     )

@@ -7,12 +7,14 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from unfold.contrib.filters.admin import DropdownFilter, RelatedDropdownFilter
 
 from common.console import html
 from common.console.base import ConsoleAdmin
-from common.console.columns import column, mode, money, related, when
+from common.console.columns import column, day, mode, money, related
 from common.console.filters import DayFilter
 from payments.admin.filters import MethodFilter
 from payments.admin.search import ReferenceSearch
@@ -86,8 +88,18 @@ def expected(row: Any) -> Any:
     if way is None or way.stage is None:
         return html.EMPTY
     link = next(link for link in way.links if link.step is way.stage)
-    late = f", {link.late_days} days late" if link.late_days else ""
-    return f"{link.expected_by:%-d %b %Y}{late}"
+    late = f" {link.late_days} day{'s' if link.late_days > 1 else ''} late" if link.late_days else ""
+    return format_html('<span class="cf-nowrap">{}</span>{}', f"{link.expected_by:%-d %b %Y}", late)
+
+
+@column("transaction_text", "Transaction", order="pk")
+def transaction(row: Any) -> str:
+    return str(row.pk)
+
+
+@column("transaction_page", "Transaction")
+def transaction_page(row: Any) -> Any:
+    return html.link(reverse("admin:payments_transaction_change", args=[row.pk]), row.pk)
 
 
 @column("way_table", "Way")
@@ -108,13 +120,13 @@ def way_table(row: Any) -> Any:
 
 @admin.register(PaymentMoney)
 class PaymentMoneyAdmin(ReferenceSearch, ConsoleAdmin):
+    empty_text = "No payment has been captured yet."
     transaction_path = "pk"
     list_before_template = "admin/reconciliation/stages.html"
     list_display = (
-        "id",
-        when("created_at", "Created"),
+        transaction,
+        day("created_at", "Created"),
         related("merchant", "Merchant"),
-        "method",
         money("amount_captured_minor", "Captured"),
         stage,
         expected,
@@ -130,7 +142,16 @@ class PaymentMoneyAdmin(ReferenceSearch, ConsoleAdmin):
     list_select_related = ("merchant",)
     ordering = ("-id",)
     details = (
-        (None, ("id", related("merchant", "Merchant"), "method", money("amount_captured_minor", "Captured"), mode())),
+        (
+            None,
+            (
+                transaction_page,
+                related("merchant", "Merchant"),
+                "method",
+                money("amount_captured_minor", "Captured"),
+                mode(),
+            ),
+        ),
         ("Where the money is", (way_table,)),
     )
 

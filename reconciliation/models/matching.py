@@ -54,7 +54,7 @@ class ReconciliationRun(models.Model):
         indexes = [models.Index(fields=["provider", "live", "day"], name="reconciliation_run_by_day")]
 
     def __str__(self) -> str:
-        return f"{self.provider} {self.day} {self.id}"
+        return f"{self.provider} {self.day:%-d %b %Y}"
 
 
 class MatchRule(models.TextChoices):

@@ -66,4 +66,4 @@ class QuarantinedLine(models.Model):
         indexes = [models.Index(fields=["statement"], condition=Q(state="OPEN"), name="quarantined_line_open")]
 
     def __str__(self) -> str:
-        return f"line {self.number} of {self.statement_id}"
+        return f"line {self.number} of {self.statement}"

@@ -129,7 +129,7 @@ class Settlement(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.id
+        return f"{self.merchant.code} {self.day:%-d %b %Y}"
 
     @property
     def net(self) -> Money:

@@ -94,7 +94,7 @@ class Statement(models.Model):
         indexes = [models.Index(fields=["provider", "live", "day"], name="statement_by_day")]
 
     def __str__(self) -> str:
-        return f"{self.provider} {self.day} {self.id}"
+        return f"{self.provider} {self.day:%-d %b %Y}"
 
 
 class StatementFile(models.Model):

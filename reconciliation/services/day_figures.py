@@ -57,7 +57,7 @@ class DayFigures:
         """What keeps the day from being closed without a second person, a sentence each."""
         found = []
         if not self.compared or self.not_compared:
-            found.append("It has not been compared since the last statement came: run the reconciliation first.")
+            found.append("It has not been compared since the last statement came: compare it now.")
         if self.missing:
             found.append(
                 f"No complete statement of {', '.join(self.missing[:5])}{' and more' if len(self.missing) > 5 else ''}."

@@ -30,6 +30,20 @@ class Console:
         self.page.wait_for_load_state("networkidle")
         return self.page
 
+    def dialog(self, button: str, **fields: str) -> None:
+        """Open a dialog by its button, fill it in (a select by its label), send it, and wait for the page that it leads to."""
+        self.page.get_by_role("link", name=button).click()
+        form = self.page.locator("#dialog")
+        for name, value in fields.items():
+            field = form.locator(f"[name={name}]")
+            if field.evaluate("field => field.tagName") == "SELECT":
+                field.select_option(label=value)
+            else:
+                field.fill(value)
+        with self.page.expect_navigation():
+            form.locator("button[type=submit]").click()
+        self.page.wait_for_load_state("networkidle")
+
     @property
     def overflow(self) -> int:
         """Pixels by which the page is wider than the window."""
@@ -42,16 +56,17 @@ def open_console(browser: Browser, live_server: LiveServer) -> Iterator[OpenPage
     sync_roles()
     contexts = []
 
-    def signed_in(role: str, *, phone: bool = False) -> Console:
-        user = User.objects.create_user("aisha", password=PASSWORD, is_staff=True)
+    def signed_in(role: str, *, phone: bool = False, dark: bool = False, name: str = "aisha") -> Console:
+        user = User.objects.create_user(name, password=PASSWORD, is_staff=True)
         user.groups.add(Group.objects.get(name=role))
         size = {"width": 390, "height": 844} if phone else {"width": 1440, "height": 900}
-        context = browser.new_context(viewport=size, timezone_id="Asia/Tokyo")  # type: ignore[arg-type]
+        scheme = "dark" if dark else "light"
+        context = browser.new_context(viewport=size, timezone_id="Asia/Tokyo", color_scheme=scheme)  # type: ignore[arg-type]
         contexts.append(context)
         console = Console(context.new_page(), live_server.url)
         _listen(console)
         page = console.go("/admin/")
-        page.fill("#id_username", "aisha")
+        page.fill("#id_username", name)
         page.fill("#id_password", PASSWORD)
         page.click("#login-form button[type=submit]")
         page.wait_for_url(live_server.url + "/admin/")

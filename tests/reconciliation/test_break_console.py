@@ -23,11 +23,13 @@ from reconciliation.models import (
     BreakFilter,
     DayClose,
     MatchGroup,
+    ReconciliationRun,
     Remittance,
     Source,
 )
 from reconciliation.services.balance_sheet import EARNED, HAVE, OWE, SPENT
 from reconciliation.services.board import board
+from reconciliation.tasks import compare
 from tests.factories import NOW, ProviderAccountFactory, captured_transaction, sale_of
 from tests.reconciliation.given import DAY, Listed, imported, listed, reconciled
 from tests.reconciliation.people import person
@@ -319,6 +321,22 @@ def test_the_day_is_signed_closed_and_opened_again_in_the_console(account: Provi
         ("REOPENED", False),
         ("CLOSED", True),
     ]
+
+
+def test_a_day_is_compared_again_when_somebody_asks_and_that_is_recorded(account: ProviderAccount) -> None:
+    client = browser()
+
+    response = client.post(DAY_PAGE, {"act": "compare"})
+    compare(provider="fpx", live="False", day=str(DAY), actor="operator:finance", later="ignored")
+
+    assert "It is being compared" in said(response)
+    [record] = AuditRecord.objects.filter(action="day.compare_asked")
+    assert (record.actor, record.subject_id) == ("operator:finance", f"fpx:test:{DAY}")
+    assert ReconciliationRun.objects.latest("started_at").actor == "operator:finance"
+    tomorrow = timezone.now().date() + timedelta(days=2)
+    assert "has not begun" in said(client.post(DAY_PAGE.replace(str(DAY), str(tomorrow)), {"act": "compare"}))
+    assert browser("auditor").post(DAY_PAGE, {"act": "compare"}).status_code == 403
+    assert AuditRecord.objects.filter(action="day.compare_asked").count() == 1
 
 
 def test_the_board_and_the_money_take_few_queries(account: ProviderAccount, django_assert_max_num_queries: Any) -> None:
