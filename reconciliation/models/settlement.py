@@ -53,6 +53,9 @@ class Settlement(models.Model):
     period_from = models.DateTimeField()
     period_to = models.DateTimeField()
     line_count = models.PositiveIntegerField()
+    claimed_up_to = models.BigIntegerField(
+        default=0
+    )  # every posting of the account up to this id is claimed, so the next settlement begins after it
     gross_minor = minor_field()
     refund_minor = minor_field()
     dispute_minor = minor_field()

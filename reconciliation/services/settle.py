@@ -80,6 +80,7 @@ def settle_book(book: Book, *, day: date, actor: Actor, now: datetime) -> list[S
     A `day` that has not ended is settled as far as it has got; asked again later, what came since is a settlement of its own.
     """
     terms = terms_of(book)
+    seen = _look()
     last = _last(book)
     cycle = Cycle(terms.cycle)
     if last is None:
@@ -89,8 +90,8 @@ def settle_book(book: Book, *, day: date, actor: Actor, now: datetime) -> list[S
         after = last.day if whole else last.day - timedelta(days=1)
         days = closing_days(after=after, until=day, cycle=cycle, weekday=terms.weekday)
     made = []
-    for closing in _worth_it(book, terms, days):
-        settlement = _settle(book, closing, actor, now)
+    for closing in _worth_it(book, terms, last, days):
+        settlement = _settle(book, closing, seen, actor, now)
         if settlement is not None:
             made.append(settlement)
     return made
@@ -121,13 +122,33 @@ def _last(book: Book) -> Settlement | None:
     return Settlement.objects.filter(**book.key).order_by("-period_to").first()
 
 
-def _worth_it(book: Book, terms: SettlementTerms, days: Sequence[date]) -> list[date]:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """The last posting's number at a moment, and who was writing postings then: what is not visible when they are done has a higher one."""
+
+    posting: int
+    writing: frozenset[str]
+
+
+def _look() -> _Seen:
+    with connection.cursor() as cursor:
+        cursor.execute(claims.LAST_POSTING)
+        posting: int = cursor.fetchone()[0]
+        return _Seen(posting, _writing(cursor))
+
+
+def _writing(cursor: Any) -> frozenset[str]:
+    cursor.execute(claims.WRITING)
+    return frozenset(found for (found,) in cursor.fetchall())
+
+
+def _worth_it(book: Book, terms: SettlementTerms, last: Settlement | None, days: Sequence[date]) -> list[date]:
     """The days by whose cut-off there is anything to settle: a long quiet time costs one query, an ordinary night none."""
     if len(days) < 2:
         return list(days)
     with database.atomic(), connection.cursor() as cursor:
         patient()
-        cursor.execute(claims.EARLIEST_OPEN, _parameters(book, terms))
+        cursor.execute(claims.EARLIEST_OPEN, _parameters(book, terms, last))
         earliest: datetime | None = cursor.fetchone()[0]
     release = _reserves(book).order_by("reserve_release_on").values_list("reserve_release_on", flat=True).first()
     return [
@@ -138,8 +159,9 @@ def _worth_it(book: Book, terms: SettlementTerms, days: Sequence[date]) -> list[
     ]
 
 
-def _parameters(book: Book, terms: SettlementTerms) -> dict[str, Any]:
+def _parameters(book: Book, terms: SettlementTerms, last: Settlement | None) -> dict[str, Any]:
     return {
+        "floor": last.claimed_up_to if last else 0,
         "payable": book.ref(AccountKind.MERCHANT_PAYABLE).code,
         "own": claims.OWN_FACT,
         "proven": terms.only_proven,
@@ -151,7 +173,7 @@ def _reserves(book: Book) -> Any:
     return Settlement.objects.filter(**book.key, reserve_held_minor__gt=0, reserve_release=None)
 
 
-def _settle(book: Book, day: date, actor: Actor, now: datetime) -> Settlement | None:
+def _settle(book: Book, day: date, seen: _Seen, actor: Actor, now: datetime) -> Settlement | None:
     """Make the settlement of one closing day. None if there is one, or nothing to settle."""
     with database.atomic(durable=True):
         patient()
@@ -161,7 +183,7 @@ def _settle(book: Book, day: date, actor: Actor, now: datetime) -> Settlement | 
         if last is not None and (last.day > day or last.period_to >= until):
             return None
         settlement = Settlement(id=new_id("stl"), **book.key, terms_id=terms.pk or None, day=day, period_to=until)
-        first = _claim(settlement, book, terms)
+        first = _claim(settlement, _parameters(book, terms, last), seen)
         releases = list(_reserves(book).filter(reserve_release_on__lte=day).order_by("day"))
         if settlement.line_count == 0 and not releases:
             return None
@@ -175,12 +197,15 @@ def _settle(book: Book, day: date, actor: Actor, now: datetime) -> Settlement | 
     return settlement
 
 
-def _claim(settlement: Settlement, book: Book, terms: SettlementTerms) -> datetime | None:
-    """Claim the lines and set what they add up to. Returns when the first was booked."""
-    parameters = {"settlement": settlement.pk, "until": settlement.period_to, **_parameters(book, terms)}
+def _claim(settlement: Settlement, parameters: dict[str, Any], seen: _Seen) -> datetime | None:
+    """Claim the lines and set what they add up to, and up to where all is claimed now. Returns when the first was booked."""
+    floor: int = parameters["floor"]
     with connection.cursor() as cursor:
-        cursor.execute(claims.CLAIM, parameters)
-        row = cursor.fetchone()
+        still_writing = seen.writing & _writing(cursor)
+        cursor.execute(claims.CLAIM, parameters | {"settlement": settlement.pk, "until": settlement.period_to})
+        left, *row = cursor.fetchone()
+    complete = floor if still_writing else max(seen.posting, floor)
+    settlement.claimed_up_to = complete if left is None else min(complete, left - 1)
     settlement.line_count, first = row[:2]
     (
         settlement.gross_minor,

@@ -67,7 +67,16 @@ VIOLATIONS: dict[str, tuple[str, set[str]]] = {
     ),
     "what_is_owed_is_not_settled_yet": (
         f"DELETE FROM settlement_line WHERE entry_id = {LINE}",
-        {"settlement_lines_add_up", "settlement_fees_are_what_was_charged", "stages_add_up_to_the_ledger"},
+        {
+            "settlement_lines_add_up",
+            "settlement_fees_are_what_was_charged",
+            "stages_add_up_to_the_ledger",
+            "settlements_leave_nothing_behind",
+        },
+    ),
+    "settlements_leave_nothing_behind": (
+        f"UPDATE settlement SET claimed_up_to = (SELECT max(id) FROM posting) WHERE id = {LAST}",
+        set(),
     ),
     "settlements_follow_one_another": (
         f"UPDATE settlement SET carried_over_minor = carried_over_minor + 1, net_minor = net_minor + 1 WHERE id = {LAST}",

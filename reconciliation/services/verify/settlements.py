@@ -98,6 +98,25 @@ def what_is_owed_is_not_settled_yet(asked: Asked) -> Found:
 
 
 @check
+def settlements_leave_nothing_behind(asked: Asked) -> Found:
+    """Up to where a merchant's last settlement says that all is claimed, everything is."""
+    return query(
+        examined="settlement",
+        violations="""
+            SELECT concat('settlement ', last.id, ' says that all is claimed up to posting ', last.claimed_up_to, ', not claimed is ', p.id)
+            FROM (
+                SELECT DISTINCT ON (merchant_id, live, currency) * FROM settlement ORDER BY merchant_id, live, currency, period_to DESC
+            ) last
+            JOIN ledger_account a ON (a.kind, a.merchant_id, a.live, a.currency)
+                = ('merchant_payable', last.merchant_id, last.live, last.currency)
+            JOIN posting p ON p.account_id = a.code AND p.id <= last.claimed_up_to
+            JOIN journal_entry e ON e.id = p.entry_id
+            WHERE e.fact_name <> %(own)s AND NOT EXISTS (SELECT FROM settlement_line l WHERE l.entry_id = p.entry_id)""",
+        own=OWN_FACT,
+    )
+
+
+@check
 def settlements_follow_one_another(asked: Asked) -> Found:
     """What a settlement carries over is the net of the one before, if that was not paid out, and nothing else."""
     return query(
