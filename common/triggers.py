@@ -205,6 +205,46 @@ def needs_approval(table: str, column: str, kinds: Iterable[str], *, when: str, 
     )
 
 
+INSTALL_AS_AGREED = RunSQL(
+    """
+    CREATE FUNCTION counterfoil_as_agreed() RETURNS trigger LANGUAGE plpgsql AS $$
+    DECLARE agreed proposal%ROWTYPE;
+    BEGIN
+        SELECT * INTO agreed FROM proposal WHERE id = NEW.proposal_id AND state = 'EXECUTED' AND kind = TG_ARGV[0];
+        IF NOT FOUND OR EXISTS (SELECT FROM unnest(string_to_array(TG_ARGV[1], ',')) c
+                                WHERE to_jsonb(NEW) -> c IS DISTINCT FROM coalesce(agreed.parameters -> 'row' -> c, 'null'))
+            OR TG_OP = 'UPDATE' AND EXISTS (SELECT FROM proposal WHERE id = OLD.proposal_id AND decided_at >= agreed.decided_at) THEN
+            RAISE EXCEPTION 'this row of % is not what two people agreed on last', TG_TABLE_NAME
+                USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = TG_TABLE_NAME || '_as_agreed';
+        END IF;
+        RETURN NULL;
+    END $$;
+    """,
+    "DROP FUNCTION counterfoil_as_agreed",
+)
+
+
+def as_agreed(table: str, kind: str, columns: Iterable[str], *, insert: str = "true") -> RunSQL:
+    """Let `columns` of a row be only what its `proposal_id` says, an executed proposal of `kind` with the whole row (common/agreed.py).
+
+    So for each new row of which the SQL condition `insert` holds, and for each change; an older agreement does not come back.
+    """
+    names = list(columns)
+    listed = ",".join(names)
+    changed = " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in [*names, "proposal_id"])
+    return RunSQL(
+        f"""
+        CREATE OR REPLACE TRIGGER {table}_begins_as_agreed AFTER INSERT ON {table}
+            FOR EACH ROW WHEN ({insert}) EXECUTE FUNCTION counterfoil_as_agreed('{kind}', '{listed}');
+        CREATE OR REPLACE TRIGGER {table}_stays_as_agreed AFTER UPDATE ON {table}
+            FOR EACH ROW WHEN ({changed}) EXECUTE FUNCTION counterfoil_as_agreed('{kind}', '{listed}');
+        ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_begins_as_agreed;
+        ALTER TABLE {table} ENABLE ALWAYS TRIGGER {table}_stays_as_agreed;
+        """,
+        f"DROP TRIGGER {table}_begins_as_agreed ON {table}; DROP TRIGGER {table}_stays_as_agreed ON {table};",
+    )
+
+
 def set_wise_reference(table: str, column: str, target: str) -> RunSQL:
     """What a foreign key to the `id` of `target` holds, checked once for all rows of an INSERT.
 

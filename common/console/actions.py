@@ -25,7 +25,7 @@ class ReasonForm(BaseDialogForm):
 def form_page(
     request: HttpRequest,
     page: ModelAdmin,
-    form: forms.Form,
+    form: forms.BaseForm,
     *,
     title: str,
     lead: str,

@@ -35,7 +35,7 @@ class Proposal(models.Model):
     id = id_field()
     kind = models.CharField(max_length=40)
     subject_type = models.CharField(max_length=30)
-    subject_id = models.CharField(max_length=40)
+    subject_id = models.CharField(max_length=100)
     merchant_id = models.CharField(max_length=40, blank=True, default="")
     summary = models.CharField(max_length=500)
     parameters = models.JSONField(default=dict)
