@@ -137,8 +137,9 @@ def prepare(count: int, days: int) -> dict[str, Any]:
 
     from django.db import connection
 
-    from reconciliation.models import BankAccount, Source
+    from reconciliation.models import Source
     from tests.factories import ProviderAccountFactory
+    from tests.factories.agreed import new_bank_account
 
     before = datetime.combine(FIRST - timedelta(days=30), clock(), UTC)
     fpx = ProviderAccountFactory(account_key=ACCOUNTS["fpx"], created_at=before)
@@ -146,7 +147,7 @@ def prepare(count: int, days: int) -> dict[str, Any]:
         merchant=fpx.merchant, provider="migs", account_key=ACCOUNTS["migs"], created_at=before
     )
     bank = Source.objects.create(code=BANK, name="Bank", side="BANK", format="camt053")
-    BankAccount.objects.create(source=bank, account_key=BANK_ACCOUNT, live=False, currency="MYR")
+    new_bank_account(bank, BANK_ACCOUNT)
     with connection.cursor() as cursor:
         noon = datetime.combine(FIRST, clock(4), UTC)
         cursor.execute(SHOPS)

@@ -6,29 +6,28 @@ from datetime import time
 
 from django.utils import timezone
 
-from common.changes import Actor
 from demo.cast import CAST
+from demo.people import by_two
 from merchants.models import Merchant
 from payments.ledger.fees import Tier
 from payments.models import FeePlan
-from payments.services.fee_plans import fee_plan_set
+from payments.services.fee_plans import fee_plan_propose
 from reconciliation.models import PayTo, SettlementTerms
-from reconciliation.services.terms import NewTerms, terms_set
+from reconciliation.services.terms import NewTerms, terms_propose
 from reconciliation.settlement.calendar import Cycle
-
-ACTOR = Actor("system:demo")
 
 
 def agree() -> None:
-    """Set terms and prices in test mode and MYR unless they are there."""
+    """Terms and prices in test mode and MYR unless they are there: the clerk proposes them, the lead agrees."""
     for number, role in enumerate(CAST):
         merchant = Merchant.objects.get(code=role.code)
         key = {"merchant_id": merchant.pk, "live": False, "currency": "MYR"}
         if not SettlementTerms.objects.filter(**key).exists():
-            terms_set(**key, new=_terms(number, role.name), actor=ACTOR, reason="As agreed", now=timezone.now())
+            by_two(terms_propose, **key, new=_terms(number, role.name), reason="As agreed")
     priced = Merchant.objects.get(code=CAST[2].code)
     if not FeePlan.objects.filter(merchant=priced).exists():
-        fee_plan_set(
+        by_two(
+            fee_plan_propose,
             merchant_id=priced.pk,
             live=False,
             method="migs",
@@ -36,9 +35,7 @@ def agree() -> None:
             tiers=[Tier(0, 190, 30), Tier(50_000, 150, 0)],
             minimum_minor=60,
             maximum_minor=1_000,
-            actor=ACTOR,
             reason="Campaign for hotels",
-            now=timezone.now(),
         )
 
 

@@ -14,10 +14,12 @@ from common.changes import Actor
 from common.ids import new_id
 from common.money import Money
 from demo.cast import ACCOUNTS
+from demo.people import by_two
 from merchants.models import Merchant, ProviderAccount
 from payments.models import Account
 from payments.services.accounts import account_deposit, account_open
 from reconciliation.models import BankAccount, FileFormat, Side, Source
+from reconciliation.services.settings import BANK_ACCOUNT
 
 
 def open_accounts(merchant_code: str) -> dict[str, dict[str, str]]:
@@ -109,11 +111,10 @@ def open_bank(*, sandbox_url: str) -> None:
             "fetch_url": f"{sandbox_url}/bank/statements/{{date}}?account={{account}}",
         },
     )
-    BankAccount.objects.get_or_create(
-        source=source,
-        account_key="514000000001",
-        defaults={"live": False, "currency": "MYR", "holder": "Counterfoil Back Office", "bic": "SBOXMYKLXXX"},
-    )
+    if not source.bank_accounts.exists():
+        ours = BankAccount(source=source, account_key="514000000001", live=False, currency="MYR")
+        ours.holder, ours.bic = "Counterfoil Back Office", "SBOXMYKLXXX"
+        by_two(BANK_ACCOUNT.propose, wanted=ours, reason="Our account")
 
 
 def _post(url: str, body: dict[str, str]) -> dict[str, str]:

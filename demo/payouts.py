@@ -4,39 +4,34 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.utils import timezone
 
 from common.approvals import approve
 from common.changes import Actor
 from common.errors import CounterfoilError
-from demo.cast import OPERATORS
-from reconciliation.models import PayTo, Settlement
+from demo.people import by_two, operator
+from reconciliation.models import PayoutBank, PayTo, Settlement
 from reconciliation.selectors import settlements_to_pay
-from reconciliation.services.payout_files import payout_bank_set, payouts_send
+from reconciliation.services.payout_files import payouts_send
 from reconciliation.services.payouts import payouts_propose, terms_now
+from reconciliation.services.settings import PAYOUT_BANK
 
 SOURCE, _ACCOUNT = "sandboxbank", "514000000001"
 
 
 def open_payout_bank(*, sandbox_url: str) -> None:
     """Payouts in test mode are made from our account at the sandbox's bank, which takes the files by HTTP."""
-    payout_bank_set(
-        live=False,
-        currency="MYR",
-        source=SOURCE,
-        account_key=_ACCOUNT,
-        name="Counterfoil Back Office",
-        bic="SBOXMYKLXXX",
-        url=f"{sandbox_url}/bank/payments",
-        actor=Actor("system:demo"),
-        now=timezone.now(),
-    )
+    bank = PayoutBank.objects.filter(live=False, currency="MYR").first() or PayoutBank(live=False, currency="MYR")
+    bank.source, bank.account_key, bank.name = SOURCE, _ACCOUNT, "Counterfoil Back Office"
+    bank.bic, url = "SBOXMYKLXXX", f"{sandbox_url}/bank/payments"
+    if bank.url != url:
+        bank.url = url
+        by_two(PAYOUT_BANK.propose, wanted=bank, reason="Where the sandbox's bank takes files")
 
 
 def pay_out() -> str:
     """Release one of the settlements that can be paid out and leave another proposed. Returns a sentence; "" if there is nothing to pay."""
-    clerk, lead = (_operator(role) for role in ("finance", "finance_lead"))
+    clerk, lead = (operator(role) for role in ("finance", "finance_lead"))
     payable = [each for each in settlements_to_pay().filter(live=False, currency="MYR") if _has_somewhere(each)]
     if clerk is None or lead is None or not payable:
         return ""
@@ -53,11 +48,6 @@ def pay_out() -> str:
     except CounterfoilError as exc:
         return f"Nothing more is paid out: {exc.message}"
     return said
-
-
-def _operator(role: str) -> User | None:
-    name = next(name for name, held in OPERATORS.items() if held == role)
-    return User.objects.filter(username=name).first()
 
 
 def _has_somewhere(settlement: Settlement) -> bool:

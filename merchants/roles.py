@@ -19,8 +19,26 @@ ACTS = {  # permission -> (model it belongs to, what it allows)
     "payments.approve_refundbatch": ("refundbatch", "Can approve a batch of refunds as the second person"),
     "payments.propose_review_decision": ("reviewitem", "Can propose how an open question is closed"),
     "payments.approve_review_decision": ("reviewitem", "Can approve how an open question is closed"),
-    "reconciliation.set_settlementterms": ("settlementterms", "Can set how a merchant is settled and where it is paid"),
-    "payments.set_feeplan": ("feeplan", "Can set what a merchant pays"),
+    "reconciliation.propose_settlementterms": (
+        "settlementterms",
+        "Can propose how a merchant is settled and where it is paid",
+    ),
+    "reconciliation.approve_settlementterms": (
+        "settlementterms",
+        "Can agree on a merchant's terms as the second person",
+    ),
+    "payments.propose_feeplan": ("feeplan", "Can propose what a merchant pays"),
+    "payments.approve_feeplan": ("feeplan", "Can agree on what a merchant pays as the second person"),
+    "reconciliation.propose_source": (
+        "source",
+        "Can propose what is agreed with a source: prices, tolerances, due dates",
+    ),
+    "reconciliation.approve_source": ("source", "Can agree on that as the second person"),
+    "reconciliation.propose_bankaccount": (
+        "bankaccount",
+        "Can propose accounts of ours, those that payouts leave from too",
+    ),
+    "reconciliation.approve_bankaccount": ("bankaccount", "Can agree on an account of ours as the second person"),
     "payments.look_up_operation": ("operation", "Can ask the provider what became of an operation"),
     "reconciliation.work_break": ("break", "Can take, comment and carry forward breaks"),
     "reconciliation.propose_break": ("break", "Can propose how a break ends"),
@@ -88,7 +106,6 @@ _BOOKS = (
     "reconciliation.view_*",
     "common.view_proposal",
 )
-_SOURCES = tuple(f"reconciliation.{act}_{model}" for act in ("add", "change") for model in ("source", "bankaccount"))
 _OPERATIONS = (
     *_PAYMENTS,
     *_WEBHOOKS,
@@ -120,6 +137,10 @@ _FINANCE = (
     "reconciliation.claim_fees",
     "reconciliation.propose_ruleset",
     "reconciliation.propose_payout",
+    "reconciliation.propose_settlementterms",
+    "reconciliation.propose_source",
+    "reconciliation.propose_bankaccount",
+    "payments.propose_feeplan",
     "reconciliation.download_payoutfile",
     "reconciliation.import_statement",
     "reconciliation.fix_quarantinedline",
@@ -127,12 +148,12 @@ _FINANCE = (
 _FINANCE_LEAD = (
     *_FINANCE,
     "payments.approve_review_decision",
-    "payments.set_feeplan",
-    "reconciliation.set_settlementterms",
+    "payments.approve_feeplan",
     "payments.approve_refundbatch",
     "reconciliation.approve_*",
     "reconciliation.write_off_any_break",
-    *_SOURCES,
+    "reconciliation.add_source",
+    "reconciliation.change_source",
     "reconciliation.map_source",
 )
 

@@ -1,26 +1,31 @@
-"""What merchants pay us: their plans, setting a price with the calculator, and what was charged."""
+"""What merchants pay us: their plans, proposing a price with the calculator, and what was charged."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import action
 
 from common.console import html
+from common.console.agreed import before_after
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, mode, money, reference, related, when
+from common.console.panels import PROPOSED, SUBJECT_PAGES
 from common.console.site import operator
 from common.errors import CounterfoilError
+from common.models import Proposal
 from payments.admin.fee_forms import FeePlanForm
 from payments.models import FeeCharge, FeePlan
-from payments.services.fee_plans import fee_plan_set
+from payments.services.fee_plans import SET, fee_plan_propose
 
 
 def _percent(basis_points: int) -> str:
@@ -29,18 +34,21 @@ def _percent(basis_points: int) -> str:
 
 @column("price_table", "Price")
 def price(plan: FeePlan) -> Any:
-    """The tiers."""
-    if not plan.tiers:
+    return _tiers(plan.tiers, plan.currency)
+
+
+def _tiers(tiers: list[dict[str, int]], currency: str) -> Any:
+    if not tiers:
         return "The provider account's own price"
     return html.table(
         ("From", "Percentage", "Fixed"),
         [
             (
-                html.money(t["from_minor"], plan.currency),
+                html.money(t["from_minor"], currency),
                 _percent(t["basis_points"]),
-                html.money(t["fixed_minor"], plan.currency),
+                html.money(t["fixed_minor"], currency),
             )
-            for t in plan.tiers
+            for t in tiers
         ],
     )
 
@@ -82,20 +90,30 @@ class FeePlanAdmin(ConsoleAdmin):
     details = (
         (None, (reference("id", "Plan"), related("merchant", "Merchant"), mode(), method, "currency", "version")),
         ("Price", (price, money("minimum_minor", "At least"), money("maximum_minor", "At most"))),
-        ("Why", (when("valid_from", "From"), "reason", "created_by", when("created_at", "Set"))),
+        (
+            "Why",
+            (
+                when("valid_from", "From"),
+                "reason",
+                "created_by",
+                when("created_at", "Set"),
+                related("proposal", "Agreed by two people"),
+            ),
+        ),
     )
 
     def has_set_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return bool(request.user.has_perm("payments.set_feeplan"))
+        return bool(request.user.has_perm("payments.propose_feeplan"))
 
-    @action(description="Set a price", permissions=["set"], url_path="set-price", icon="sell")
+    @action(description="Propose a price", permissions=["set"], url_path="set-price", icon="sell")
     def set_price(self, request: HttpRequest) -> HttpResponse:
         form, refused = FeePlanForm(request.POST or None), ""
         right = request.method == "POST" and form.is_valid()
         if right and "calculate" not in request.POST:
             cleaned = form.cleaned_data
             try:
-                plan = fee_plan_set(
+                proposal = fee_plan_propose(
+                    by=request.user,  # type: ignore[arg-type]
                     merchant_id=cleaned["merchant"].pk,
                     live=form.live,
                     method=cleaned["method"],
@@ -111,14 +129,13 @@ class FeePlanAdmin(ConsoleAdmin):
             except CounterfoilError as exc:
                 refused = exc.message
             else:
-                messages.success(request, "The price is set. What was captured before keeps its fee.")
-                return redirect(html.page_url(plan))
+                return redirect(html.page_url(proposal))
         context = self.admin_site.each_context(request) | {
-            "title": "Set a price",
-            "lead": "A new version; earlier ones stay as they are. It holds for payments that are captured from then on.",
+            "title": "Propose a price",
+            "lead": "A new version, which holds for payments captured after a second person has agreed to it. What was captured before keeps its fee.",
             "form": form,
             "refused": refused,
-            "submit": "Set the price",
+            "submit": "Propose the price",
             "examples": _examples(form) if request.method == "POST" else "",
             "back": reverse("admin:payments_feeplan_changelist"),
             "opts": self.opts,
@@ -196,3 +213,24 @@ class FeeChargeAdmin(ConsoleAdmin):
             ),
         ),
     )
+
+
+def _proposed(proposal: Proposal) -> Any:
+    """The price before and after, and from when it holds."""
+    show = {
+        "tiers": lambda tiers, row: _tiers(tiers, row["currency"]),
+        "minimum_minor": lambda minor, row: html.money(minor, row["currency"]),
+        "maximum_minor": lambda minor, row: html.money(minor, row["currency"]),
+    }
+    shown = before_after(proposal, FeePlan, show=show, hide=("id", "version", "merchant_id"))
+    begins = proposal.parameters["valid_from"]
+    later = (
+        format_html("from {} on, or from the yes on if that is later", html.moment(parse_datetime(begins)))
+        if begins
+        else "from the yes on"
+    )
+    return format_html("{}<p>For what is captured {}.</p>", shown, later)
+
+
+PROPOSED[SET] = _proposed
+SUBJECT_PAGES["fee_plan"] = lambda about: f"{reverse('admin:payments_feeplan_changelist')}?q={about.partition(' ')[0]}"

@@ -6,12 +6,20 @@ from django.db import models
 from django.db.models import F, Q
 
 from common.fields import currency_field, id_field, minor_field
+from common.models import Proposal
 from merchants.models import Merchant
 from payments.models.ledger import JournalEntry
 
+FEE_PLAN_AGREED = (
+    *("id", "merchant_id", "live", "method", "currency", "version"),
+    *("tiers", "minimum_minor", "maximum_minor"),
+)
+
 
 class FeePlan(models.Model):
-    """One version of a merchant's price for a method and currency in one mode, never edited; it holds from `valid_from` until a later one does.
+    """One version of a merchant's price for a method and currency in one mode, as two people agreed, never edited.
+
+    It holds from `valid_from` until a later one does.
 
     `tiers`: [{"from_minor", "basis_points", "fixed_minor"}], ascending from 0 (see payments.ledger.fees); none gives the price of the provider
     account back, which also is the price where there is no plan. A plan of the method goes before one of all methods (empty).
@@ -30,6 +38,7 @@ class FeePlan(models.Model):
     reason = models.CharField(max_length=255)
     created_by = models.CharField(max_length=120)
     created_at = models.DateTimeField()
+    proposal = models.ForeignKey(Proposal, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 
     class Meta:
         db_table = "fee_plan"

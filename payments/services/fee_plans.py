@@ -1,4 +1,4 @@
-"""Fee plans: what a merchant pays us, changed by a new version with a reason, never by an edit; it holds for later captures only."""
+"""Fee plans: what a merchant pays us, changed by a new version that two people agreed on, never by an edit; it holds for later captures only."""
 
 from __future__ import annotations
 
@@ -7,15 +7,21 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction as database
+from django.contrib.auth.models import User
 
+from common.agreed import changes_of, read_row, row_of
+from common.approvals import Act, Changed, propose
 from common.audit import record_action
 from common.changes import Actor
 from common.errors import InvalidRequest
 from common.ids import new_id
+from common.models import Proposal
 from merchants.models import Merchant, ProviderAccount
 from payments.ledger.fees import Price, Tier, flat_price, price_of_plan
 from payments.models import FeePlan
+from payments.models.fee import FEE_PLAN_AGREED
+
+SET = "fee_plan.set"
 
 # For a statement with the payment as `p`: the plan that holds for its method, as a mapping for `price_of`, or NULL.
 # Parameters: merchant, live, currency, now.
@@ -32,60 +38,107 @@ def price_of(plan: Mapping[str, Any] | None, account: ProviderAccount) -> Price:
     return by_plan or flat_price(account.fee_basis_points, account.fee_fixed_minor)
 
 
-def fee_plan_set(
+def fee_plan_propose(
     *,
     merchant_id: str,
     live: bool,
     method: str,
     currency: str,
     tiers: Sequence[Tier],
+    by: User,
     actor: Actor,
     reason: str,
     now: datetime,
     minimum_minor: int = 0,
     maximum_minor: int | None = None,
     valid_from: datetime | None = None,
-) -> FeePlan:
-    """Set the merchant's price from `valid_from` (now) on; no tiers: the provider account's price again. Raises InvalidRequest."""
+) -> Proposal:
+    """Ask a second person to agree on the merchant's price from `valid_from` on (none, or over by then: from the yes on).
+
+    No tiers: the provider account's price again. Raises InvalidRequest, Forbidden, InvalidState (another price for this waits already).
+    """
     if errors := _wrong(tiers, minimum_minor, maximum_minor):
         raise InvalidRequest(" ".join(errors))
     if valid_from is not None and valid_from < now:
         raise InvalidRequest("A price holds for later captures only: it cannot begin in the past.")
-    with database.atomic():
-        Merchant.objects.select_for_update(no_key=True).get(pk=merchant_id)  # versions are counted one at a time
-        earlier = FeePlan.objects.filter(merchant=merchant_id, live=live, method=method, currency=currency)
-        last = earlier.order_by("-version").first()
-        plan = FeePlan.objects.create(
-            id=new_id("fpl"),
-            merchant_id=merchant_id,
-            live=live,
-            method=method,
-            currency=currency,
-            version=last.version + 1 if last else 1,
-            valid_from=valid_from or now,
-            tiers=[asdict(tier) for tier in tiers],
-            minimum_minor=minimum_minor,
-            maximum_minor=maximum_minor,
-            reason=reason,
-            created_by=actor.name,
-            created_at=now,
-        )
-        record_action(
-            actor=actor,
-            action="fee_plan.set",
-            subject_type="fee_plan",
-            subject_id=plan.pk,
-            merchant_id=merchant_id,
-            reason=reason,
-            changes={
-                "tiers": [last.tiers if last else None, plan.tiers],
-                "minimum_minor": [last.minimum_minor if last else None, minimum_minor],
-                "maximum_minor": [last.maximum_minor if last else None, maximum_minor],
-                "valid_from": [last.valid_from.isoformat() if last else None, plan.valid_from.isoformat()],
-            },
-            now=now,
-        )
-    return plan
+    last = _last(merchant_id, live, method, currency)
+    plan = FeePlan(
+        id=new_id("fpl"),
+        merchant_id=merchant_id,
+        live=live,
+        method=method,
+        currency=currency,
+        version=last.version + 1 if last else 1,
+        tiers=[asdict(tier) for tier in tiers],
+        minimum_minor=minimum_minor,
+        maximum_minor=maximum_minor,
+    )
+    code = Merchant.objects.get(pk=merchant_id).code
+    return propose(
+        kind=SET,
+        subject_type="fee_plan",
+        subject_id=f"{code} {'live' if live else 'test'} {currency} {method}".strip(),
+        merchant_id=merchant_id,
+        summary=f"What {code} pays for {method or 'every payment type'} in {currency} ({'live' if live else 'test'})",
+        reason=reason,
+        pins=[],
+        by=by,
+        actor=actor,
+        now=now,
+        parameters={
+            "row": row_of(plan, FEE_PLAN_AGREED),
+            "before": row_of(last, FEE_PLAN_AGREED) if last else None,
+            "valid_from": valid_from.isoformat() if valid_from else None,
+            "asked_by": actor.name,
+        },
+    )
+
+
+def _lock(proposal: Proposal) -> None:
+    Merchant.objects.select_for_update(no_key=True).get(pk=proposal.merchant_id)  # versions are counted one at a time
+
+
+def _agree(proposal: Proposal, actor: Actor, now: datetime) -> None:
+    given, row = proposal.parameters, proposal.parameters["row"]
+    last = _last(row["merchant_id"], row["live"], row["method"], row["currency"])
+    if row["version"] != (last.version + 1 if last else 1):
+        raise Changed("The merchant got another price in between. The proposal is void.")
+    wanted = datetime.fromisoformat(given["valid_from"]) if given["valid_from"] else now
+    plan = FeePlan.objects.create(
+        **read_row(FeePlan, row),
+        valid_from=max(wanted, now),
+        proposal=proposal,
+        reason=proposal.reason[:255],
+        created_by=given["asked_by"],
+        created_at=now,
+    )
+    price = ("tiers", "minimum_minor", "maximum_minor")
+    record_action(
+        actor=actor,
+        action=SET,
+        subject_type="fee_plan",
+        subject_id=plan.pk,
+        merchant_id=plan.merchant_id,
+        reason=plan.reason,
+        changes=changes_of(row_of(last, price) if last else None, row_of(plan, price))
+        | {"valid_from": [last.valid_from.isoformat() if last else None, plan.valid_from.isoformat()]},
+        now=now,
+    )
+
+
+ACT = Act(
+    kind=SET,
+    title="Agree on what a merchant pays",
+    may_propose="payments.propose_feeplan",
+    may_approve="payments.approve_feeplan",
+    lock=_lock,
+    execute=_agree,
+)
+
+
+def _last(merchant_id: str, live: bool, method: str, currency: str) -> FeePlan | None:
+    plans = FeePlan.objects.filter(merchant=merchant_id, live=live, method=method, currency=currency)
+    return plans.order_by("-version").first()
 
 
 def _wrong(tiers: Sequence[Tier], minimum_minor: int, maximum_minor: int | None) -> list[str]:

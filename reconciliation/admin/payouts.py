@@ -20,6 +20,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 
 from common.console import html
 from common.console.actions import ReasonForm, go_to
+from common.console.agreed import AgreedAdmin, before_after, waiting
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, day, mode, money, reference, related, state, when
 from common.console.filters import DayFilter
@@ -32,6 +33,7 @@ from reconciliation.models import FileState, Payout, PayoutBank, PayoutFile, Pay
 from reconciliation.selectors import payouts_late, settlements_to_pay
 from reconciliation.services.payout_files import payout_file_download, payout_file_handed_over
 from reconciliation.services.payouts import ACTS, MOST, payout_cancel, payout_confirm, payouts_propose
+from reconciliation.services.settings import PAYOUT_BANK
 
 _SHOWN = 50
 
@@ -364,8 +366,13 @@ class PayoutFileAdmin(ConsoleAdmin):
 
 
 @admin.register(PayoutBank)
-class PayoutBankAdmin(ConsoleAdmin):
-    empty_text = "No account of ours pays merchants yet: manage.py payout_bank adds one."
+class PayoutBankAdmin(AgreedAdmin):
+    setting = PAYOUT_BANK
+    asks = ("source", "account_key", "name", "bic", "url")
+    asks_new = ("live", "currency", *asks)
+    actions_list = ("propose_new",)
+    actions_detail = ("propose_change",)
+    empty_text = "No account of ours pays merchants yet: propose one."
     list_display = ("source", "account_key", "currency", mode(), "name", "bic", "url")
     search_fields = ("=account_key", "=source")
     search_help_text = "Account number or source"
@@ -374,6 +381,7 @@ class PayoutBankAdmin(ConsoleAdmin):
         (None, ("source", "account_key", "currency", mode())),
         ("Holder", ("name", "bic")),
         ("Files", ("url", when("created_at", "Added"))),
+        ("Agreed by", (related("proposal", "Two people"), waiting(PAYOUT_BANK))),
     )
 
 
@@ -397,6 +405,7 @@ def _proposed(proposal: Proposal) -> Any:
     return shown if len(ids) <= _SHOWN else format_html("{}and {} more", shown, len(ids) - _SHOWN)
 
 
+PROPOSED[PAYOUT_BANK.kind] = lambda proposal: before_after(proposal, PayoutBank)
 PROPOSED.update(dict.fromkeys((each.kind for each in ACTS), _proposed))
 SUBJECT_PAGES["payout"] = lambda subject_id: reverse("admin:reconciliation_payout_change", args=[subject_id])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -19,15 +19,19 @@ from unfold.decorators import action
 from unfold.enums import ActionVariant
 
 from common.console import html
+from common.console.agreed import before_after
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, day, mode, money, reference, related, state, when
+from common.console.panels import PROPOSED, SUBJECT_PAGES
 from common.console.site import operator
 from common.errors import CounterfoilError, LimitExceeded
-from reconciliation.admin.terms_form import TermsForm
+from common.models import Proposal, ProposalState
+from reconciliation.admin.sources import percent
+from reconciliation.admin.terms_form import DAYS, TermsForm
 from reconciliation.documents.answers import statement_answer
 from reconciliation.documents.content import Content, line_type
 from reconciliation.models import PayoutState, ReserveRelease, Settlement, SettlementLine, SettlementTerms
-from reconciliation.services.terms import terms_set
+from reconciliation.services.terms import SET, terms_propose
 
 _SHOWN = 20
 MERCHANT = ("merchant", RelatedDropdownFilter)
@@ -297,18 +301,19 @@ class SettlementTermsAdmin(ConsoleAdmin):
             ("reserve_basis_points", "reserve_days", money("minimum_payout_minor", "Minimum payout")),
         ),
         ("Paid to", ("pay_to", related("account", "Account"), "bank_hint")),
-        ("Why", ("reason", "created_by", when("created_at", "Since"))),
+        ("Why", ("reason", "created_by", when("created_at", "Since"), related("proposal", "Agreed by two people"))),
     )
 
     def has_set_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return bool(request.user.has_perm("reconciliation.set_settlementterms"))
+        return bool(request.user.has_perm("reconciliation.propose_settlementterms"))
 
-    @action(description="Set terms", permissions=["set"], url_path="set-terms", icon="contract_edit")
+    @action(description="Propose terms", permissions=["set"], url_path="set-terms", icon="contract_edit")
     def set_terms(self, request: HttpRequest) -> HttpResponse:
         form, refused = TermsForm(request.POST or None), ""
         if request.method == "POST" and form.is_valid():
             try:
-                terms = terms_set(
+                proposal = terms_propose(
+                    by=request.user,  # type: ignore[arg-type]
                     merchant_id=form.cleaned_data["merchant"].pk,
                     live=form.live,
                     currency=form.cleaned_data["currency"],
@@ -320,15 +325,47 @@ class SettlementTermsAdmin(ConsoleAdmin):
             except CounterfoilError as exc:
                 refused = exc.message
             else:
-                messages.success(request, "The terms are set. The next settlement is made by them.")
-                return redirect(html.page_url(terms))
+                return redirect(html.page_url(proposal))
         context = self.admin_site.each_context(request) | {
-            "title": "Set terms",
-            "lead": "A new version; earlier ones stay as they are, and so do settlements that are made. All of the terms are given, not only what changes.",
+            "title": "Propose terms",
+            "lead": "A new version, which holds when a second person has agreed to it; settlements that are made stay as they are. All of the terms are given, not only what changes.",
             "form": form,
             "refused": refused,
-            "submit": "Set the terms",
+            "submit": "Propose the terms",
             "back": reverse("admin:reconciliation_settlementterms_changelist"),
             "opts": self.opts,
         }
         return TemplateResponse(request, "admin/common/form_page.html", context)
+
+
+def _proposed(proposal: Proposal) -> Any:
+    """Before and after. Who decides sees the whole bank account, as long as it waits; later the last four characters do."""
+    show = {
+        "weekday": lambda number, row: DAYS[number - 1],
+        "reserve_basis_points": percent,
+        "minimum_payout_minor": lambda minor, row: html.money(minor, row["currency"]),
+    }
+    shown = before_after(proposal, SettlementTerms, show=show, hide=("id", "version", "merchant_id", "bank_sealed"))
+    before, row = proposal.parameters["before"], proposal.parameters["row"]
+    if proposal.state != ProposalState.OPEN or not row["bank_sealed"]:
+        return shown
+    now, then = _bank_account(before or {}), _bank_account(row)
+    accounts = html.table(
+        ("Bank account, in full until this is decided", "Now", "Then"),
+        ((_BANK[name], now.get(name, html.EMPTY), then.get(name, html.EMPTY)) for name in _BANK),
+    )
+    return format_html("{}{}", shown, accounts)
+
+
+_BANK = {"name": "Holder", "account": "Account", "bic": "BIC", "bank": "Bank", "country": "Country"}
+
+
+def _bank_account(row: dict[str, Any]) -> dict[str, str]:
+    sealed = row.get("bank_sealed")
+    return SettlementTerms(id=row["id"], bank_sealed=sealed).open_bank() if sealed else {}
+
+
+PROPOSED[SET] = _proposed
+SUBJECT_PAGES["settlement_terms"] = lambda about: (
+    f"{reverse('admin:reconciliation_settlementterms_changelist')}?q={about.partition(' ')[0]}"
+)

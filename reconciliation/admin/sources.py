@@ -1,4 +1,4 @@
-"""Sources and our bank accounts: settings that finance adds and changes. What was read by them before stays as it was read."""
+"""Sources and our bank accounts. What is agreed changes by two people; what was read by it before stays as it was read."""
 
 from __future__ import annotations
 
@@ -7,27 +7,37 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from unfold.decorators import action
 
+from common.console.agreed import AgreedAdmin, before_after, waiting
 from common.console.base import ConsoleAdmin, EditableAdmin
 from common.console.columns import mode, pretty, related, when
+from common.console.panels import PROPOSED, SUBJECT_PAGES
 from reconciliation.admin.mapping_wizard import mapping_wizard
 from reconciliation.models import BankAccount, FileFormat, Source, SourceMapping
+from reconciliation.services.settings import BANK_ACCOUNT, SOURCE
+
+
+def percent(basis_points: int, row: Any = None) -> str:
+    return f"{basis_points / 100:g} %"
 
 
 @admin.register(Source)
-class SourceAdmin(EditableAdmin):
-    actions_detail = ("columns",)
+class SourceAdmin(AgreedAdmin, EditableAdmin):
+    """The name is anybody's to change who may; a new source begins with the defaults. What is agreed with it is proposed."""
+
+    setting = SOURCE
+    actions_detail = ("propose_change", "columns")
     list_display = ("code", "name", "side", "format", "zone", "due_days", "due_time", "is_active")
     list_filter = ("side", "is_active")
     search_fields = ("=code", "name")
     search_help_text = "Code or name"
     ordering = ("side", "code")
-    fixed = ("code", "side", "format")
-    editable = (
-        "name",
+    fixed = ("code", "side", "format", "zone")
+    editable = ("name", "encoding")
+    asks = (
         "zone",
-        "encoding",
         "due_days",
         "due_time",
         "remit_days",
@@ -45,6 +55,7 @@ class SourceAdmin(EditableAdmin):
         ("When due", ("due_days", "due_time", "remit_days")),
         ("Tolerated", ("amount_tolerance_minor", "day_tolerance")),
         ("The provider's contract", ("fee_basis_points", "fee_fixed_minor", "fee_fixed_business_minor")),
+        ("Agreed by", (related("proposal", "Two people"), waiting(SOURCE))),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -54,9 +65,10 @@ class SourceAdmin(EditableAdmin):
         return bool(request.user.has_perm("reconciliation.map_source"))
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
-        """Only a source whose columns somebody has to describe."""
+        """Columns are described only where somebody has to."""
         mapped = Source.objects.filter(pk=unquote(str(object_id)), format=FileFormat.MAPPED).exists()
-        return list(super().get_actions_detail(request, object_id)) if mapped else []
+        found = super().get_actions_detail(request, object_id)
+        return [each for each in found if mapped or not each.action_name.endswith("columns")]
 
     @action(description="Describe the columns", permissions=["map"], url_path="columns", icon="view_column")
     def columns(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -76,20 +88,28 @@ class SourceMappingAdmin(ConsoleAdmin):
 
 
 @admin.register(BankAccount)
-class BankAccountAdmin(EditableAdmin):
+class BankAccountAdmin(AgreedAdmin):
+    setting = BANK_ACCOUNT
+    actions_list = ("propose_new",)
+    actions_detail = ("propose_change",)
     list_display = ("account_key", related("source", "Bank"), mode(), "currency", "holder", "bic")
     list_filter = ("live",)
     list_select_related = ("source",)
     search_fields = ("=account_key", "holder")
     search_help_text = "Account number or holder"
-    fixed = ("source", "account_key", "live", "currency")
-    editable = ("holder", "bic")
-    details = ((None, ("source", "account_key", "live", "currency", "holder", "bic")),)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("reconciliation.add_bankaccount"))
+    asks = ("holder", "bic")
+    asks_new = ("source", "account_key", "live", "currency", "holder", "bic")
+    details = (
+        (None, (related("source", "Bank"), "account_key", mode(), "currency", "holder", "bic")),
+        ("Agreed by", (related("proposal", "Two people"), waiting(BANK_ACCOUNT))),
+    )
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "source":
             kwargs["queryset"] = Source.objects.filter(side="BANK")
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+PROPOSED[SOURCE.kind] = lambda proposal: before_after(proposal, Source, show={"fee_basis_points": percent})
+PROPOSED[BANK_ACCOUNT.kind] = lambda proposal: before_after(proposal, BankAccount)
+SUBJECT_PAGES[SOURCE.subject] = lambda code: reverse("admin:reconciliation_source_change", args=[code])

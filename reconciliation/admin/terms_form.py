@@ -19,7 +19,7 @@ from reconciliation.models import PayTo
 from reconciliation.services.terms import NewTerms
 from reconciliation.settlement.calendar import Cycle
 
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
 
 def _text(label: str, *, required: bool = False, help_text: str = "", **options: Any) -> forms.CharField:
@@ -41,7 +41,7 @@ class TermsForm(forms.Form):
     cycle = forms.ChoiceField(
         choices=[
             ("DAILY", "Every day"),
-            *((f"WEEKLY {n}", f"Every {day}") for n, day in enumerate(_DAYS, start=1)),
+            *((f"WEEKLY {n}", f"Every {day}") for n, day in enumerate(DAYS, start=1)),
             ("MONTHLY", "On the last day of the month"),
         ],
         widget=UnfoldAdminSelectWidget,

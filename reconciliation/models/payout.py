@@ -51,8 +51,14 @@ PAYOUT_MOVES = {
 }
 
 
+PAYOUT_BANK_AGREED = ("live", "currency", "source", "account_key", "name", "bic", "url")
+
+
 class PayoutBank(models.Model):
-    """An account of ours that payouts are made from: one for each mode and currency. Without `url` an operator carries the files to the bank."""
+    """An account of ours that payouts are made from: one for each mode and currency, as two people agreed.
+
+    Without `url` an operator carries the files to the bank.
+    """
 
     id = id_field()
     live = models.BooleanField()
@@ -65,6 +71,9 @@ class PayoutBank(models.Model):
     bic = models.CharField(max_length=11, blank=True, default="")
     url = models.CharField(max_length=300, blank=True, default="", help_text="Where payment files are posted to.")
     created_at = models.DateTimeField()
+    proposal = models.ForeignKey(
+        Proposal, on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="+"
+    )
 
     class Meta:
         db_table = "payout_bank"

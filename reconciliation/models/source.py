@@ -1,7 +1,8 @@
 """Where statements come from: a provider or a bank of ours, what its files look like, when they are due and what has been agreed.
 
 Sources are settings. Those of the providers that come with the product are data in `reconciliation/sources.py`; an installation adds its banks
-and whatever else sends a table.
+and whatever else sends a table. What decides whether there is a difference (`SOURCE_AGREED`), and every account of ours, changes by two people only;
+the database compares the row with their proposal (common/agreed.py).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from django.db import models
 from django.db.models import Q
 
 from common.fields import currency_field
+from common.models import Proposal
 
 
 class Side(models.TextChoices):
@@ -44,6 +46,23 @@ class Encoding(models.TextChoices):
 def validate_zone(value: str) -> None:
     if value not in available_timezones():
         raise ValidationError(f"{value} is not a time zone like Asia/Kuala_Lumpur")
+
+
+SOURCE_AGREED = (
+    *(
+        "code",
+        "side",
+        "format",
+        "zone",
+        "due_days",
+        "due_time",
+        "remit_days",
+        "amount_tolerance_minor",
+        "day_tolerance",
+    ),
+    *("approved", "fee_basis_points", "fee_fixed_minor", "fee_fixed_business_minor", "fetch_url", "is_active"),
+)
+BANK_ACCOUNT_AGREED = ("source_id", "account_key", "live", "currency", "holder", "bic")
 
 
 class Source(models.Model):
@@ -90,6 +109,9 @@ class Source(models.Model):
         max_length=200, blank=True, default="", editable=False
     )  # of a bank; {date} and {account} are filled in
     is_active = models.BooleanField(default=True)
+    proposal = models.ForeignKey(
+        Proposal, on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="+"
+    )
 
     class Meta:
         db_table = "reconciliation_source"
@@ -143,6 +165,9 @@ class BankAccount(models.Model):
     currency = currency_field()
     holder = models.CharField(max_length=140, blank=True, default="")
     bic = models.CharField(max_length=11, blank=True, default="")
+    proposal = models.ForeignKey(
+        Proposal, on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="+"
+    )
 
     class Meta:
         db_table = "bank_account"

@@ -1,4 +1,7 @@
-"""How a merchant is settled: how often, until when, what is held back, and where the money goes. Every change is a version of its own."""
+"""How a merchant is settled: how often, until when, what is held back, and where the money goes.
+
+Every change is a version of its own, and every version is what two people agreed on (common/agreed.py).
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from django.db.models import Q
 
 from common.crypto import seal, unseal
 from common.fields import currency_field, id_field, minor_field
+from common.models import Proposal
 from merchants.models import Merchant
 from payments.models import Account
 from reconciliation.settlement.calendar import Cycle
@@ -20,6 +24,13 @@ class PayTo(models.TextChoices):
     NOWHERE = "NOWHERE", "Not told yet"
     ACCOUNT = "ACCOUNT", "An account with us"
     BANK = "BANK", "A bank account"
+
+
+TERMS_AGREED = (
+    *("id", "merchant_id", "live", "currency", "version", "cycle", "weekday", "cut_off", "pay_after_days"),
+    *("reserve_basis_points", "reserve_days", "minimum_payout_minor", "only_proven"),
+    *("pay_to", "account_id", "bank_sealed", "bank_hint"),
+)
 
 
 class SettlementTerms(models.Model):
@@ -70,6 +81,7 @@ class SettlementTerms(models.Model):
     reason = models.CharField(max_length=255)
     created_by = models.CharField(max_length=120)
     created_at = models.DateTimeField()
+    proposal = models.ForeignKey(Proposal, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 
     class Meta:
         db_table = "settlement_terms"

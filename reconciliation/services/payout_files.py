@@ -51,38 +51,6 @@ class Answer:
     text: str
 
 
-def payout_bank_set(
-    *,
-    live: bool,
-    currency: str,
-    source: str,
-    account_key: str,
-    name: str,
-    bic: str,
-    url: str,
-    actor: Actor,
-    now: datetime,
-) -> PayoutBank:
-    """Set the account that payouts of a mode and currency are made from. Files that were made keep the account they name."""
-    values = {"source": source, "account_key": account_key, "name": name, "bic": bic, "url": url}
-    with database.atomic():
-        bank, made = PayoutBank.objects.update_or_create(
-            live=live,
-            currency=currency,
-            defaults=values,
-            create_defaults=values | {"id": new_id("pbk"), "created_at": now},
-        )
-        record_action(
-            actor=actor,
-            action=f"payout_bank.{'added' if made else 'changed'}",
-            subject_type="payout_bank",
-            subject_id=bank.pk,
-            now=now,
-            changes=values,
-        )
-    return bank
-
-
 def payouts_send(*, now: datetime) -> int:
     """Make files of what is approved, and send every file that is due. Returns how many were sent, whatever came of it."""
     for bank in PayoutBank.objects.order_by("live", "currency"):

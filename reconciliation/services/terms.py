@@ -1,4 +1,7 @@
-"""A merchant's terms of settlement change by a new version with a reason, never by an edit; settlements that are made keep theirs."""
+"""A merchant's terms of settlement change by a new version that two people agreed on, never by an edit; settlements that are made keep theirs.
+
+The proposal has the whole version, the bank account sealed; it is void if another version came first.
+"""
 
 from __future__ import annotations
 
@@ -8,33 +11,33 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from typing import Any
 
-from django.db import transaction as database
+from django.contrib.auth.models import User
 
+from common.agreed import changes_of, read_row, row_of
+from common.approvals import Act, Changed, propose
 from common.audit import record_action
 from common.changes import Actor
 from common.errors import InvalidRequest
 from common.ids import new_id
+from common.models import Proposal
 from merchants.models import Merchant
 from payments.models import Account
 from reconciliation.models import PayTo, SettlementTerms
+from reconciliation.models.terms import TERMS_AGREED
 from reconciliation.settlement.calendar import MIDNIGHT, Cycle
 
 _ACCOUNT = re.compile(r"[A-Z0-9]{4,34}")
 _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}([A-Z0-9]{3})?")
 _COUNTRY = re.compile(r"[A-Z]{2}")
-_SHOWN = (
-    "cycle",
-    "weekday",
-    "cut_off",
-    "pay_after_days",
-    "reserve_basis_points",
-    "reserve_days",
-    "minimum_payout_minor",
-    "only_proven",
-    "pay_to",
-    "account_id",
-    "bank_hint",
-)
+SET = "settlement_terms.set"
+_OWN = (
+    "id",
+    "merchant_id",
+    "live",
+    "currency",
+    "version",
+    "bank_sealed",
+)  # of a version itself; the rest is what changes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,57 +57,107 @@ class NewTerms:
     bank: Mapping[str, str] | None = None
 
 
-def terms_set(
-    *, merchant_id: str, live: bool, currency: str, new: NewTerms, actor: Actor, reason: str, now: datetime
-) -> SettlementTerms:
-    """Agree on new terms from now on: the next settlement is made by them. Raises InvalidRequest."""
+def terms_propose(
+    *, merchant_id: str, live: bool, currency: str, new: NewTerms, by: User, actor: Actor, reason: str, now: datetime
+) -> Proposal:
+    """Ask a second person to agree on new terms; the next settlement after that is made by them.
+
+    Raises InvalidRequest (not sensible, or the same as now), Forbidden, InvalidState (others of the merchant wait already).
+    """
     key: dict[str, Any] = {"merchant_id": merchant_id, "live": live, "currency": currency}
     if errors := _wrong(new, key):
         raise InvalidRequest(" ".join(errors))
-    with database.atomic():
-        Merchant.objects.select_for_update(no_key=True).get(pk=merchant_id)  # versions are counted one at a time
-        last = SettlementTerms.objects.filter(**key).order_by("-version").first()
-        terms = SettlementTerms(
-            id=new_id("trm"),
-            **key,
-            version=last.version + 1 if last else 1,
-            cycle=new.cycle,
-            weekday=new.weekday,
-            cut_off=new.cut_off,
-            pay_after_days=new.pay_after_days,
-            reserve_basis_points=new.reserve_basis_points,
-            reserve_days=new.reserve_days,
-            minimum_payout_minor=new.minimum_payout_minor,
-            only_proven=new.only_proven,
-            pay_to=new.pay_to,
-            account_id=new.account_id,
-            reason=reason,
-            created_by=actor.name,
-            created_at=now,
-        )
-        if new.bank is not None:
-            terms.seal_bank({name: value for name, value in new.bank.items() if value})
-        terms.save(force_insert=True)
-        record_action(
-            actor=actor,
-            action="settlement_terms.set",
-            subject_type="settlement_terms",
-            subject_id=terms.pk,
-            merchant_id=merchant_id,
-            reason=reason,
-            changes={
-                name: [_plain(last, name), _plain(terms, name)]
-                for name in _SHOWN
-                if _plain(last, name) != _plain(terms, name)
-            },
-            now=now,
-        )
-    return terms
+    last = _last(key)
+    terms = SettlementTerms(
+        id=new_id("trm"),
+        **key,
+        version=last.version + 1 if last else 1,
+        cycle=new.cycle,
+        weekday=new.weekday,
+        cut_off=new.cut_off,
+        pay_after_days=new.pay_after_days,
+        reserve_basis_points=new.reserve_basis_points,
+        reserve_days=new.reserve_days,
+        minimum_payout_minor=new.minimum_payout_minor,
+        only_proven=new.only_proven,
+        pay_to=new.pay_to,
+        account_id=new.account_id,
+    )
+    if new.bank is not None:
+        terms.seal_bank({name: value for name, value in new.bank.items() if value})
+    before, row = _shown(last), _shown(terms)
+    if before == row and last is not None and _same_bank(last, terms):
+        raise InvalidRequest("Nothing would change.")
+    code = Merchant.objects.get(pk=merchant_id).code
+    return propose(
+        kind=SET,
+        subject_type="settlement_terms",
+        subject_id=f"{code} {'live' if live else 'test'} {currency}",
+        merchant_id=merchant_id,
+        summary=f"{'New' if last else 'First'} terms of {code} in {currency} ({'live' if live else 'test'})"
+        f"{f', paid to {terms.bank_hint or terms.account_id}' if terms.pay_to != PayTo.NOWHERE else ''}",
+        reason=reason,
+        pins=[],
+        by=by,
+        actor=actor,
+        now=now,
+        parameters={
+            "row": row_of(terms, TERMS_AGREED),
+            "before": row_of(last, TERMS_AGREED) if last else None,
+            "asked_by": actor.name,
+        },
+    )
 
 
-def _plain(terms: SettlementTerms | None, name: str) -> Any:
-    value = getattr(terms, name) if terms else None
-    return value if isinstance(value, str | int | bool | None) else str(value)
+def _lock(proposal: Proposal) -> None:
+    Merchant.objects.select_for_update(no_key=True).get(pk=proposal.merchant_id)  # versions are counted one at a time
+
+
+def _agree(proposal: Proposal, actor: Actor, now: datetime) -> None:
+    row = proposal.parameters["row"]
+    last = _last({name: row[name] for name in ("merchant_id", "live", "currency")})
+    if row["version"] != (last.version + 1 if last else 1):
+        raise Changed("The merchant got other terms in between. The proposal is void.")
+    terms = SettlementTerms.objects.create(
+        **read_row(SettlementTerms, row),
+        proposal=proposal,
+        reason=proposal.reason[:255],
+        created_by=proposal.parameters["asked_by"],
+        created_at=now,
+    )
+    record_action(
+        actor=actor,
+        action=SET,
+        subject_type="settlement_terms",
+        subject_id=terms.pk,
+        merchant_id=terms.merchant_id,
+        reason=terms.reason,
+        changes=changes_of(_shown(last), _shown(terms)),
+        now=now,
+    )
+
+
+ACT = Act(
+    kind=SET,
+    title="Agree on a merchant's terms",
+    may_propose="reconciliation.propose_settlementterms",
+    may_approve="reconciliation.approve_settlementterms",
+    lock=_lock,
+    execute=_agree,
+)
+
+
+def _last(key: Mapping[str, Any]) -> SettlementTerms | None:
+    return SettlementTerms.objects.filter(**key).order_by("-version").first()
+
+
+def _shown(terms: SettlementTerms | None) -> dict[str, Any]:
+    """What of the terms may be read, by column."""
+    return {name: value for name, value in row_of(terms, TERMS_AGREED).items() if name not in _OWN} if terms else {}
+
+
+def _same_bank(one: SettlementTerms, other: SettlementTerms) -> bool:
+    return one.pay_to != PayTo.BANK or one.open_bank() == other.open_bank()
 
 
 def _wrong(new: NewTerms, key: Mapping[str, Any]) -> list[str]:

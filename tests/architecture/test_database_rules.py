@@ -54,6 +54,7 @@ NEVER_DELETED = [
     "refund_batch_item",
     "payout",
     "payout_file",
+    "payout_bank",
     "settlement",
     "reconciliation_rule_set",
     "quarantined_line",

@@ -5,12 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
+from django.db import transaction as database
 
-from common.models import AuditRecord
+from common.console.html import page_url
+from common.database import constraint_of
+from common.models import AuditRecord, Proposal
 from merchants.models import ProviderAccount
+from payments.ledger.fees import Tier
 from payments.models import FeePlan
 from tests.console.conftest import SignIn
+from tests.factories.agreed import plan_agreed
 
+REASON = {"reason": "Checked", "_form_submitted": "True"}
 URL = "/admin/payments/feeplan/set-price/"
 
 
@@ -39,18 +46,39 @@ def test_the_calculator_shows_and_sets_nothing(account: ProviderAccount, sign_in
     assert not FeePlan.objects.exists()
 
 
-def test_a_price_is_set_with_its_reason(account: ProviderAccount, sign_in: SignIn) -> None:
-    response = sign_in("finance_lead").post(URL, form(account))
+def test_a_price_holds_when_a_second_person_has_agreed(account: ProviderAccount, sign_in: SignIn) -> None:
+    response = sign_in("finance").post(URL, form(account))
+
+    proposal = Proposal.objects.get()
+    assert response["Location"] == page_url(proposal)
+    assert not FeePlan.objects.exists()
+    assert "from the yes on" in sign_in("finance_lead").get(response["Location"]).content.decode()
+    for who in ("finance", "finance_lead"):
+        sign_in(who).post(f"/admin/common/proposal/{proposal.pk}/approve/", REASON)
+        assert FeePlan.objects.exists() == (who == "finance_lead")
 
     plan = FeePlan.objects.get()
-    assert response.status_code == 302
     assert plan.tiers == [
         {"from_minor": 0, "basis_points": 150, "fixed_minor": 20},
         {"from_minor": 100_000, "basis_points": 100, "fixed_minor": 0},
     ]
     assert (plan.minimum_minor, plan.maximum_minor, plan.method, plan.live) == (50, None, "fpx", False)
-    assert plan.created_by == "operator:demo_finance_lead"
-    assert AuditRecord.objects.get(action="fee_plan.set").reason == "As agreed"
+    assert (plan.created_by, plan.proposal) == ("operator:demo_finance", proposal)
+    record = AuditRecord.objects.get(action="fee_plan.set")
+    assert (record.actor, record.reason) == ("operator:demo_finance_lead", "As agreed")
+
+
+def test_the_database_takes_no_price_that_two_people_did_not_agree_on(account: ProviderAccount) -> None:
+    key = {"merchant_id": account.merchant_id, "live": False, "method": "fpx", "currency": "MYR"}
+    plan = plan_agreed(**key, tiers=[Tier(0, 150, 20)])
+    values = {field.attname: getattr(plan, field.attname) for field in FeePlan._meta.concrete_fields}
+    free = [{"from_minor": 0, "basis_points": 0, "fixed_minor": 0}]
+    for lie in ({"proposal_id": None}, {"tiers": free}, {"maximum_minor": 1}):
+        with pytest.raises(IntegrityError) as refused, database.atomic():
+            FeePlan.objects.create(**values | {"id": "fpl_x", "version": 2} | lie)
+        assert constraint_of(refused.value) == "fee_plan_as_agreed"
+
+    assert FeePlan.objects.get() == plan
 
 
 @pytest.mark.parametrize(
@@ -74,15 +102,15 @@ def test_what_is_wrong_is_said_and_nothing_is_set(
 
     assert response.status_code == 200
     assert said in response.content.decode()
-    assert not FeePlan.objects.exists()
+    assert not Proposal.objects.exists()
 
 
-@pytest.mark.parametrize("role", ["finance", "support", "refunds", "auditor", "none"])
+@pytest.mark.parametrize("role", ["operations", "support", "refunds", "auditor", "none"])
 def test_no_permission_no_price(account: ProviderAccount, sign_in: SignIn, role: str) -> None:
     assert sign_in(role).post(URL, form(account)).status_code == 403
-    assert not FeePlan.objects.exists()
+    assert not Proposal.objects.exists()
 
 
 def test_opening_the_page_changes_nothing(account: ProviderAccount, sign_in: SignIn) -> None:
     assert sign_in("superuser").get(URL, form(account)).status_code == 200
-    assert not FeePlan.objects.exists()
+    assert not Proposal.objects.exists()

@@ -18,8 +18,8 @@ from tests.factories import captured_transaction
 
 OURS = ("common", "merchants", "payments", "notifications", "reconciliation")
 MODELS = [model for app in OURS for model in apps.get_app_config(app).get_models()]
-EDITABLE = {"merchant", "provideraccount", "source", "bankaccount"}
-ADDABLE = {"merchant", "source", "bankaccount"}
+EDITABLE = {"merchant", "provideraccount", "source"}
+ADDABLE = {"merchant", "source"}
 
 
 def _base(model: type[Model]) -> str:

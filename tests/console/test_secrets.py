@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from common.models import Proposal
 from merchants.models import ApiKey, MerchantUser, RefreshToken
 from notifications.models import WebhookEndpoint
+from reconciliation.models import SettlementTerms
 from tests.console.conftest import SignIn
 from tests.console.world import SECRET, World
 
@@ -24,6 +26,7 @@ def test_no_page_shows_a_secret(world: World, sign_in: SignIn) -> None:
         str(bytes(key.secret_hash)),
         SECRET,
         "never-to-be-seen",
+        "NEVERTOBESEEN",
         "BEGIN PRIVATE KEY",
     ]
     pages = [
@@ -33,6 +36,8 @@ def test_no_page_shows_a_secret(world: World, sign_in: SignIn) -> None:
         f"merchants/provideraccount/{world.account.pk}/change/",
         f"merchants/apikey/{key.pk}/change/",
         f"notifications/webhookendpoint/{endpoint.pk}/change/",
+        *(f"common/proposal/{proposal.pk}/change/" for proposal in Proposal.objects.all()),
+        *(f"reconciliation/settlementterms/{terms.pk}/change/" for terms in SettlementTerms.objects.all()),
         "merchants/merchant/",
         "merchants/provideraccount/",
         "merchants/apikey/",

@@ -22,12 +22,10 @@ from payments.models import Bank, Operation, ProviderEvent, Transaction, Transfe
 from payments.models.provider_event import EventState
 from payments.providers.base import Outcome
 from payments.services.accounts import account_open
-from payments.services.fee_plans import fee_plan_set
 from payments.services.refund_batches import refund_batch_prepare
 from payments.services.refund_files import Wanted
 from payments.services.refunds import refund_request
 from reconciliation.models import (
-    BankAccount,
     BankBalance,
     BankLine,
     BankMatch,
@@ -40,13 +38,12 @@ from reconciliation.models import (
     FeeClaimRefund,
     Match,
     MatchGroup,
-    PayoutBank,
+    PayTo,
     QuarantinedLine,
     ReconciliationRun,
     Rehearsal,
     Remittance,
     Settlement,
-    SettlementTerms,
     Source,
     SourceMapping,
     Statement,
@@ -58,6 +55,7 @@ from reconciliation.services.payout_files import payouts_send
 from reconciliation.services.payouts import payouts_propose
 from reconciliation.services.rule_sets import rule_set_live
 from reconciliation.services.settle import books, settle_book
+from reconciliation.services.terms import NewTerms
 from tests.factories import (
     NOW,
     ApiKeyFactory,
@@ -67,6 +65,7 @@ from tests.factories import (
     sale_of,
     settle,
 )
+from tests.factories.agreed import new_bank_account, new_payout_bank, plan_agreed, terms_agreed
 
 SECRET = "whsec_never-to-be-seen"
 PASSWORD = "password-never-to-be-seen"
@@ -88,16 +87,7 @@ def build_world() -> World:
     ApiKeyFactory(merchant=merchant)
     _signed_in(merchant)
     account = ProviderAccountFactory(merchant=merchant, fee_basis_points=150)
-    fee_plan_set(
-        merchant_id=merchant.pk,
-        live=False,
-        method="fpx",
-        currency="MYR",
-        tiers=[Tier(0, 150, 0)],
-        reason="As agreed",
-        actor=Actor("operator:aisha"),
-        now=NOW,
-    )
+    plan_agreed(merchant_id=merchant.pk, live=False, method="fpx", currency="MYR", tiers=[Tier(0, 150, 0)])
     Bank.objects.create(provider="fpx", business=False, code="TEST0021", name="Bank", online=True, refreshed_at=NOW)
     transaction = _refunded(account)
     conflicted = new_transaction(account).transaction
@@ -297,7 +287,7 @@ def _reconciled(account: ProviderAccount, transaction: Transaction) -> None:
 def _sources(statement: Statement) -> None:
     bank = Source.objects.create(code="mybank", name="My bank", side="BANK", format="mapped")
     SourceMapping.objects.create(source=bank, version=1, mapping={}, created_at=NOW)
-    BankAccount.objects.create(source=bank, account_key="514011112222", live=False, currency="MYR")
+    new_bank_account(bank, "514011112222")
     BankBalance.objects.create(
         statement=statement,
         account_key="514011112222",
@@ -312,18 +302,7 @@ def _sources(statement: Statement) -> None:
 
 def _settled(account: ProviderAccount) -> None:
     """Two days: the first holds a reserve back, the second releases it."""
-    SettlementTerms.objects.create(
-        id=new_id("trm"),
-        merchant=account.merchant,
-        live=False,
-        currency="MYR",
-        version=1,
-        reserve_basis_points=500,
-        reserve_days=1,
-        reason="As agreed",
-        created_by="operator:aisha",
-        created_at=NOW,
-    )
+    terms_agreed(account.merchant_id, NewTerms(reserve_basis_points=500, reserve_days=1))
     [book] = books(account.merchant.code)
     for days in range(2):
         settle_book(
@@ -338,19 +317,9 @@ def _settled(account: ProviderAccount) -> None:
 
 def _paid_out(account: ProviderAccount) -> None:
     """One of the settlements is with the bank."""
-    PayoutBank.objects.create(
-        id=new_id("pbk"),
-        live=False,
-        currency="MYR",
-        source="mybank",
-        account_key="514011112222",
-        name="Counterfoil",
-        created_at=NOW,
-    )
-    terms = SettlementTerms.objects.get(merchant=account.merchant)
-    terms.pk, terms.version, terms.pay_to = new_id("trm"), 2, "BANK"
-    terms.seal_bank({"name": "Kedai", "account": "account-never-to-be-seen", "bank": "Maybank"})
-    terms.save(force_insert=True)
+    new_payout_bank()
+    bank = {"name": "Kedai", "account": "NEVERTOBESEEN77", "bank": "Maybank"}
+    terms_agreed(account.merchant_id, NewTerms(pay_to=PayTo.BANK, bank=bank))
     makes, releases = (User.objects.create_superuser(name) for name in ("demo_makes", "demo_releases"))
     settlement = Settlement.objects.filter(state="CREATED").order_by("day")[:1]
     proposal = payouts_propose(

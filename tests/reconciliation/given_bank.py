@@ -10,6 +10,7 @@ from common.changes import Actor
 from reconciliation.models import BankAccount, Break, ReconciliationRun, Source, Statement
 from reconciliation.services.imports import statement_import
 from reconciliation.services.reconcile import reconcile_day
+from tests.factories.agreed import new_bank_account
 from tests.reconciliation.given import DAY, money
 
 ACTOR = Actor("system:test")
@@ -33,7 +34,7 @@ def bank_account() -> BankAccount:
     source, _ = Source.objects.get_or_create(
         code=BANK, defaults={"name": "My bank", "side": "BANK", "format": "camt053"}
     )
-    return BankAccount.objects.create(source=source, account_key=NUMBER, live=False, currency="MYR")
+    return new_bank_account(source, NUMBER)
 
 
 def night(day: date) -> datetime:

@@ -21,6 +21,7 @@ from reconciliation.models import (
     BankLine,
     Payout,
     PayoutBank,
+    PayTo,
     ReconciliationRun,
     Settlement,
     SettlementTerms,
@@ -28,7 +29,9 @@ from reconciliation.models import (
 )
 from reconciliation.services.payout_proof import Proven, payouts_prove
 from reconciliation.services.payouts import payouts_propose
+from reconciliation.services.terms import NewTerms
 from tests.factories import NOW, captured_transaction, new_account
+from tests.factories.agreed import new_payout_bank, terms_agreed
 from tests.reconciliation.people import person
 from tests.reconciliation.test_settle import AFTER, DAY, agreed, priced, settled
 
@@ -37,21 +40,11 @@ SHOP = {"name": "Kedai Sdn Bhd", "account": "512345678901", "bic": "MBBEMYKL", "
 LATER = AFTER + timedelta(hours=1)
 
 
-def banked(merchant: Merchant, details: dict[str, str] | None = None, *, now: datetime = NOW) -> SettlementTerms:
+def banked(
+    merchant: Merchant, details: dict[str, str] | None = None, *, now: datetime = NOW, **values: Any
+) -> SettlementTerms:
     """New terms that pay to a bank account."""
-    key = {"merchant": merchant, "live": False, "currency": "MYR"}
-    terms = SettlementTerms(
-        id=new_id("trm"),
-        **key,
-        version=SettlementTerms.objects.filter(**key).count() + 1,
-        pay_to="BANK",
-        reason="agreed",
-        created_by="system:test",
-        created_at=now,
-    )
-    terms.seal_bank(details or SHOP)
-    terms.save()
-    return terms
+    return terms_agreed(merchant.pk, NewTerms(pay_to=PayTo.BANK, bank=details or SHOP, **values), now=now)
 
 
 def to_bank(minor: int = 10_000) -> Settlement:
@@ -67,7 +60,7 @@ def to_account() -> tuple[Settlement, Account]:
     """A merchant who is paid to an account with us."""
     account = priced()
     own = new_account(account.merchant, currency="MYR")
-    agreed(account.merchant, pay_to="ACCOUNT", account=own)
+    agreed(account.merchant, pay_to=PayTo.ACCOUNT, account_id=own.pk)
     captured_transaction(account)
     [made] = settled(account.merchant)
     return made, own
@@ -97,14 +90,7 @@ def released(*settlements: Settlement) -> list[Payout]:
 
 
 def our_bank(url: str = "", **values: Any) -> PayoutBank:
-    return PayoutBank.objects.create(
-        id=new_id("pbk"),
-        **({"live": False, "currency": "MYR", "source": "mybank", "account_key": "514011112222"} | values),
-        name="Counterfoil",
-        bic="SBOXMYKLXXX",
-        url=url,
-        created_at=NOW,
-    )
+    return new_payout_bank(bic="SBOXMYKLXXX", url=url, **values)
 
 
 def bank_lines(*lines: tuple[str, int], **values: Any) -> list[BankLine]:

@@ -16,6 +16,7 @@ from reconciliation.services.imports import statement_import
 from reconciliation.sources import due_at
 from sandbox.bank.records import TEST_ACCOUNT
 from tests.factories import ProviderAccountFactory
+from tests.factories.agreed import new_bank_account
 from tests.reconciliation.given import ACTOR, DAY, NEXT_MORNING, Listed, fpx_file, imported
 from tests.reconciliation.sandbox_day import open_shop, pay, refund
 from tests.support.sandbox_process import SandboxProcess
@@ -31,7 +32,7 @@ def open_bank(sandbox_url: str, format: str = "camt053") -> BankAccount:
         format=format,
         fetch_url=f"{sandbox_url}/bank/statements/{{date}}?account={{account}}&format={format}",
     )
-    return BankAccount.objects.create(source=source, account_key=TEST_ACCOUNT, live=False, currency="MYR")
+    return new_bank_account(source, TEST_ACCOUNT)
 
 
 def postings(kind: str) -> dict[str, int]:

@@ -17,7 +17,6 @@ from common.models import AuditRecord, Proposal
 from merchants.models import ProviderAccount
 from payments.models.ledger import AccountKind
 from reconciliation.models import (
-    BankAccount,
     Break,
     BreakComment,
     BreakFilter,
@@ -31,6 +30,7 @@ from reconciliation.services.balance_sheet import EARNED, HAVE, OWE, SPENT
 from reconciliation.services.board import board
 from reconciliation.tasks import compare
 from tests.factories import NOW, ProviderAccountFactory, captured_transaction, sale_of
+from tests.factories.agreed import new_bank_account
 from tests.reconciliation.given import DAY, Listed, imported, listed, reconciled
 from tests.reconciliation.people import person
 
@@ -354,7 +354,7 @@ def test_the_board_and_the_money_take_few_queries(account: ProviderAccount, djan
 
 def test_the_board_tells_late_from_due_and_from_nothing_expected(account: ProviderAccount) -> None:
     bank = Source.objects.create(code="mybank", name="My bank", side="BANK", format="camt053")
-    BankAccount.objects.create(source=bank, account_key="MY01", live=False, currency="MYR")
+    new_bank_account(bank, "MY01")
     due = Remittance.objects.get().due_on  # of the statement of DAY
 
     def cell(day: date, now: datetime) -> Any:

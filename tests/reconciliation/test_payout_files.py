@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import io
 from datetime import timedelta
 from hashlib import sha256
 from xml.etree import ElementTree as ET
 
 import pytest
-from django.core.management import call_command
 
 from common.crypto import CannotOpen
 from common.errors import InvalidState
 from common.models import AuditRecord
-from reconciliation.models import Payout, PayoutBank, PayoutFile
+from reconciliation.models import Payout, PayoutFile
 from reconciliation.payouts.pain001 import NAMESPACE
 from reconciliation.services.payout_files import (
     payout_file_download,
     payout_file_handed_over,
     payouts_send,
 )
+from reconciliation.services.settings import PAYOUT_BANK
+from tests.factories.agreed import by_two
 from tests.payments.verify.books import wrong
 from tests.reconciliation.paying import ACTOR, LATER, a_bank, our_bank, released, to_account, to_bank
 from tests.support.race import race
@@ -81,13 +81,14 @@ def test_no_readable_answer_is_unknown_and_the_same_message_is_sent_again(answer
 
 def test_a_bank_that_cannot_be_reached_has_not_got_it() -> None:
     with a_bank() as bank:
-        our_bank("http://127.0.0.1:1/bank/payments")
+        ours = our_bank("http://127.0.0.1:1/bank/payments")
         released(to_bank())
         payouts_send(now=LATER)
         file = PayoutFile.objects.get()
         assert (file.state, file.maybe_taken) == ("PREPARED", False)
 
-        PayoutBank.objects.update(url=bank.url)
+        ours.url = bank.url
+        by_two(PAYOUT_BANK.propose, wanted=ours, now=SOON)
         payouts_send(now=SOON)
 
         file.refresh_from_db()
@@ -145,17 +146,6 @@ def test_a_bank_without_an_address_is_served_by_hand() -> None:
     assert file.state == "ACCEPTED"
     with pytest.raises(InvalidState):
         payout_file_handed_over(file_id=file.pk, reason="again", actor=ACTOR, now=LATER)
-
-
-def test_the_command_sets_where_payouts_are_made_from() -> None:
-    arguments = ("--mode=test", "--currency=MYR", "--source=mybank", "--name=Counterfoil")
-    for account in ("514000000001", "514000000002"):
-        call_command("payout_bank", *arguments, f"--account={account}", stdout=io.StringIO())
-
-    bank = PayoutBank.objects.get()
-    assert (bank.account_key, bank.live, bank.url) == ("514000000002", False, "")
-    actions = AuditRecord.objects.filter(subject_id=bank.pk).order_by("id").values_list("action", flat=True)
-    assert list(actions) == ["payout_bank.added", "payout_bank.changed"]
 
 
 def test_a_sealed_file_opens_in_its_own_row_only() -> None:

@@ -16,7 +16,6 @@ from common.models import AuditRecord, Proposal
 from merchants.models import ProviderAccount
 from merchants.roles import sync_roles
 from reconciliation.models import (
-    BankAccount,
     BankLine,
     DayClose,
     QuarantinedLine,
@@ -30,6 +29,7 @@ from reconciliation.services.imports import statement_import
 from reconciliation.services.quarantine import columns_of, line_discard_propose, line_fix
 from reconciliation.services.reconcile import reconcile_day
 from tests.factories import ProviderAccountFactory
+from tests.factories.agreed import new_bank_account
 from tests.reconciliation.bank_files import IBAN, camt, entry
 from tests.reconciliation.given import ACTOR, DAY, NEXT_MORNING, Listed, fpx_file
 from tests.support.race import race
@@ -153,7 +153,7 @@ def test_a_twin_that_was_unreadable_is_a_second_line_and_a_known_line_is_not(acc
 
 def test_a_bank_s_entry_is_put_right_by_the_same_parser() -> None:
     source = Source.objects.create(code="mybank", name="My bank", side="BANK", format="camt053")
-    BankAccount.objects.create(source=source, account_key=IBAN, live=False, currency="EUR")
+    new_bank_account(source, IBAN, currency="EUR")
     statement = take(
         camt(entry("5.00", reference="B7") + entry("1,00"), closing=("1006.00", "CRDT", "2026-03-02")),
         provider="mybank",

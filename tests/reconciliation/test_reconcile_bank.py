@@ -22,6 +22,7 @@ from reconciliation.services.closing import day_close
 from reconciliation.services.rehearsal import rehearse
 from reconciliation.services.rule_sets import rule_set_draft, rule_set_edit, rule_set_live
 from tests.factories import NOW, ProviderAccountFactory, new_transaction, sale_of, settle
+from tests.factories.agreed import source_agreed
 from tests.payments.verify.books import wrong
 from tests.payments.verify.test_verify_books import rules_lifted
 from tests.reconciliation.given import ACTOR, DAY, NEXT_MORNING, imported, listed, reconciled
@@ -272,8 +273,7 @@ def test_a_planted_lie_is_named(account: ProviderAccount, name: str) -> None:
 
 def bank_source(**changes: object) -> Source:
     """The bank's settings, changed."""
-    Source.objects.filter(pk=BANK).update(**changes)
-    return Source.objects.get(pk=BANK)
+    return source_agreed(BANK, **changes)
 
 
 def test_a_draft_of_the_banks_rules_is_rehearsed_on_closed_days_and_keeps_nothing(account: ProviderAccount) -> None:

@@ -17,7 +17,7 @@ from merchants.models import ProviderAccount
 from payments.models import Operation, Posting
 from payments.services.captures import capture_request
 from reconciliation.matching.rules import BUILT_IN, InvalidRules, rules_of
-from reconciliation.models import Break, Comparison, Match, MatchGroup, Rehearsal, RuleSet, RuleSetState, Source
+from reconciliation.models import Break, Comparison, Match, MatchGroup, Rehearsal, RuleSet, RuleSetState
 from reconciliation.services.closing import day_close
 from reconciliation.services.rehearsal import rehearse
 from reconciliation.services.rule_sets import (
@@ -28,6 +28,7 @@ from reconciliation.services.rule_sets import (
     rule_set_propose,
 )
 from tests.factories import NOW, ProviderAccountFactory, new_transaction, sale_of, settle
+from tests.factories.agreed import source_agreed
 from tests.reconciliation.given import ACTOR, DAY, NEXT_MORNING, Listed, imported, listed, open_kinds, reconciled
 from tests.reconciliation.people import person
 
@@ -323,7 +324,7 @@ def test_a_fee_closes_its_break_when_the_contract_turns_out_to_say_so() -> None:
 
 def fee_is(minor: int) -> None:
     """The contract says so now."""
-    Source.objects.filter(pk="fpx").update(fee_fixed_minor=minor)
+    source_agreed("fpx", fee_fixed_minor=minor)
 
 
 def test_a_break_knows_what_nearly_fits() -> None:

@@ -25,7 +25,9 @@ from payments.models.ledger import AccountKind
 from payments.services.refunds import refund_request
 from reconciliation.models import Settlement, SettlementLine, SettlementState, SettlementTerms
 from reconciliation.services.settle import books, settle_book, settlement_move
+from reconciliation.services.terms import NewTerms
 from tests.factories import NOW, ProviderAccountFactory, captured_transaction, sale_of, settle
+from tests.factories.agreed import terms_agreed
 from tests.reconciliation.given import NOON, imported, listed, reconciled
 
 pytestmark = pytest.mark.django_db
@@ -42,11 +44,7 @@ def priced(**values: Any) -> ProviderAccount:
 
 def agreed(merchant: Merchant, **values: Any) -> SettlementTerms:
     """New terms of the merchant, in test mode and MYR."""
-    key = {"merchant": merchant, "live": False, "currency": "MYR"}
-    version = SettlementTerms.objects.filter(**key).count() + 1
-    return SettlementTerms.objects.create(
-        id=new_id("trm"), **key, version=version, reason="agreed", created_by="system:test", created_at=NOW, **values
-    )
+    return terms_agreed(merchant.pk, NewTerms(**values))
 
 
 def settled(merchant: Merchant, day: date = DAY, now: datetime = AFTER) -> list[Settlement]:

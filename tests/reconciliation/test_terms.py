@@ -7,26 +7,41 @@ from datetime import time
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import IntegrityError, connection
 from django.db import transaction as database
 
-from common.errors import InvalidRequest
-from common.models import AuditRecord
+from common.approvals import approve, propose, reject
+from common.console.html import page_url
+from common.database import constraint_of
+from common.errors import Forbidden, InvalidRequest, InvalidState
+from common.models import AuditRecord, Proposal
 from reconciliation.models import PayTo, Settlement, SettlementTerms
-from reconciliation.services.terms import NewTerms, terms_set
+from reconciliation.services.terms import SET, NewTerms, terms_propose
 from reconciliation.settlement.calendar import Cycle
 from tests.console.conftest import SignIn
 from tests.factories import NOW, MerchantFactory, captured_transaction, new_account
-from tests.reconciliation.test_settle import ACTOR, agreed, priced, settled
+from tests.factories.agreed import terms_agreed, two_people
+from tests.reconciliation.people import person
+from tests.reconciliation.test_settle import ACTOR, priced, settled
 
 pytestmark = pytest.mark.django_db
 BANK = {"name": "Kedai Sdn Bhd", "account": "514011112222", "bic": "MBBEMYKL", "bank": "Maybank", "country": "MY"}
+REASON = {"reason": "Checked", "_form_submitted": "True"}
 URL = "/admin/reconciliation/settlementterms/set-terms/"
 
 
 def agree(merchant: Any, new: NewTerms, currency: str = "MYR") -> SettlementTerms:
+    return terms_agreed(merchant.pk, new, currency=currency)
+
+
+def ask(merchant: Any, new: NewTerms, by: User | None = None, currency: str = "MYR") -> Proposal:
     key = {"merchant_id": merchant.pk, "live": False, "currency": currency}
-    return terms_set(**key, new=new, actor=ACTOR, reason="As agreed", now=NOW)
+    return terms_propose(**key, new=new, by=by or two_people()[0], actor=ACTOR, reason="As agreed", now=NOW)
+
+
+def say_yes(proposal: Proposal, by: User | None = None) -> None:
+    approve(proposal_id=proposal.pk, by=by or two_people()[1], reason="", actor=ACTOR, now=NOW)
 
 
 def test_each_change_is_a_version_and_holds_for_the_next_settlement() -> None:
@@ -54,8 +69,10 @@ def test_the_bank_account_is_sealed_and_nowhere_in_clear() -> None:
     assert terms.open_bank() == BANK
     assert terms.bank_hint == "Maybank …2222"
     with connection.cursor() as cursor:
-        cursor.execute("SELECT concat(t::text, r::text) FROM settlement_terms t, audit_record r")
-        assert all("514011112222" not in row for (row,) in cursor.fetchall())
+        cursor.execute("SELECT concat(t::text, r::text, p::text) FROM settlement_terms t, audit_record r, proposal p")
+        rows = cursor.fetchall()
+    assert rows
+    assert all("514011112222" not in row for (row,) in rows)
 
 
 def test_only_to_an_account_of_the_merchants_own() -> None:
@@ -67,8 +84,9 @@ def test_only_to_an_account_of_the_merchants_own() -> None:
     assert terms.account == own
     with pytest.raises(InvalidRequest):
         agree(merchant, NewTerms(pay_to=PayTo.ACCOUNT, account_id=foreign.pk), own.currency)
+    values = {field.attname: getattr(terms, field.attname) for field in SettlementTerms._meta.concrete_fields}
     with pytest.raises(IntegrityError, match="not of the merchant"), database.atomic():
-        agreed(merchant, pay_to="ACCOUNT", account=foreign)
+        SettlementTerms.objects.create(**values | {"id": "trm_x", "version": 2, "account_id": foreign.pk})
     assert SettlementTerms.objects.count() == 1
 
 
@@ -92,10 +110,10 @@ def test_only_to_an_account_of_the_merchants_own() -> None:
 )
 def test_terms_that_make_no_sense_are_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
-        agree(MerchantFactory(), replace(NewTerms(), **changes))
+        ask(MerchantFactory(), replace(NewTerms(), **changes))
 
-    assert not SettlementTerms.objects.exists()
-    assert not AuditRecord.objects.filter(action="settlement_terms.set").exists()
+    assert not Proposal.objects.exists()
+    assert not AuditRecord.objects.exists()
 
 
 def form(merchant: Any, **changes: str) -> dict[str, str]:
@@ -117,32 +135,108 @@ def form(merchant: Any, **changes: str) -> dict[str, str]:
     } | changes
 
 
-def test_terms_are_set_in_the_console(sign_in: SignIn) -> None:
+def test_one_person_makes_no_terms(sign_in: SignIn) -> None:
     merchant = MerchantFactory()
 
-    assert sign_in("finance_lead").post(URL, form(merchant)).status_code == 302
+    answer = sign_in("finance").post(URL, form(merchant))
+
+    proposal = Proposal.objects.get()
+    assert answer["Location"] == page_url(proposal)
+    assert not SettlementTerms.objects.exists()
+    shown = sign_in("finance_lead").get(answer["Location"]).content.decode()
+    for what in ("Weekly", "Friday", "514011112222", "Kedai Sdn Bhd", "2.5 %", "50.00"):
+        assert what in shown
+    sign_in("finance").post(f"/admin/common/proposal/{proposal.pk}/approve/", REASON)
+    assert not SettlementTerms.objects.exists()
+
+    sign_in("finance_lead").post(f"/admin/common/proposal/{proposal.pk}/approve/", REASON)
 
     terms = SettlementTerms.objects.get()
     assert (terms.cycle, terms.weekday, terms.cut_off, terms.pay_after_days) == ("WEEKLY", 5, time(17, 0), 2)
     assert (terms.reserve_basis_points, terms.reserve_days, terms.minimum_payout_minor) == (250, 90, 5_000)
     assert terms.open_bank() == {"name": "Kedai Sdn Bhd", "account": "514011112222", "bic": "MBBEMYKL"}
-    assert (terms.reason, terms.created_by) == ("Contract 7", "operator:demo_finance_lead")
+    assert (terms.reason, terms.created_by, terms.proposal) == ("Contract 7", "operator:demo_finance", proposal)
+    assert "514011112222" not in sign_in("finance_lead").get(page_url(proposal)).content.decode()
 
 
-@pytest.mark.parametrize("role", ["finance", "support", "auditor", "none"])
+def test_only_two_different_people_who_may_agree() -> None:
+    merchant, fin, lead = MerchantFactory(), person("fin"), person("lead", "finance_lead")
+    mine = ask(merchant, NewTerms(pay_to=PayTo.BANK, bank=BANK), by=lead)
+
+    for by in (lead, fin):
+        with pytest.raises(Forbidden):
+            say_yes(mine, by)
+    with pytest.raises(InvalidState):  # others wait already
+        ask(merchant, NewTerms(pay_after_days=3), by=fin)
+    reject(proposal_id=mine.pk, by=lead, reason="", actor=ACTOR, now=NOW)
+    theirs = ask(merchant, NewTerms(pay_after_days=3), by=fin)
+    lead.groups.clear()
+    with pytest.raises(Forbidden):
+        say_yes(theirs, User.objects.get(pk=lead.pk))
+
+    assert not SettlementTerms.objects.exists()
+    assert not AuditRecord.objects.filter(action=SET).exists()
+
+
+def test_terms_that_came_in_between_make_a_proposal_void() -> None:
+    merchant = MerchantFactory()
+    late = ask(merchant, NewTerms(pay_to=PayTo.BANK, bank=BANK))
+    _, second = two_people()
+    other = propose(  # the same merchant, asked in another way
+        kind=SET,
+        subject_type="x",
+        subject_id="x",
+        summary="x",
+        reason="x",
+        pins=[],
+        by=second,
+        actor=ACTOR,
+        now=NOW,
+        merchant_id=merchant.pk,
+        parameters=late.parameters
+        | {"row": late.parameters["row"] | {"id": "trm_other", "bank_sealed": "", "pay_to": "NOWHERE"}},
+    )
+    say_yes(other, two_people()[0])
+
+    with pytest.raises(InvalidState, match="in between"):
+        say_yes(late)
+
+    late.refresh_from_db()
+    assert (late.state, SettlementTerms.objects.get().pk) == ("VOID", "trm_other")
+
+
+def test_the_database_takes_no_terms_that_two_people_did_not_agree_on() -> None:
+    terms = agree(MerchantFactory(), NewTerms(pay_to=PayTo.BANK, bank=BANK))
+    values = {field.attname: getattr(terms, field.attname) for field in SettlementTerms._meta.concrete_fields}
+    waiting = ask(terms.merchant, NewTerms(pay_after_days=5))
+    lies: list[dict[str, Any]] = [
+        {"proposal_id": None},
+        {"proposal_id": waiting.pk},
+        {"bank_hint": "Another bank …6666"},
+        {"minimum_payout_minor": 1},
+    ]
+    for lie in lies:
+        with pytest.raises(IntegrityError) as refused, database.atomic():
+            SettlementTerms.objects.create(**values | {"id": "trm_x", "version": 2} | lie)
+        assert constraint_of(refused.value) == "settlement_terms_as_agreed"
+
+    assert SettlementTerms.objects.get() == terms
+
+
+@pytest.mark.parametrize("role", ["operations", "support", "auditor", "none"])
 def test_no_permission_no_terms(sign_in: SignIn, role: str) -> None:
     assert sign_in(role).post(URL, form(MerchantFactory())).status_code == 403
-    assert not SettlementTerms.objects.exists()
+    assert not Proposal.objects.exists()
 
 
 @pytest.mark.parametrize(
     "changes", [{"reason": ""}, {"minimum_payout": "1.234"}, {"reserve": "101"}, {"cut_off": "25:00"}]
 )
 def test_what_is_wrong_is_said(sign_in: SignIn, changes: dict[str, str]) -> None:
-    response = sign_in("finance_lead").post(URL, form(MerchantFactory(), **changes))
+    response = sign_in("finance").post(URL, form(MerchantFactory(), **changes))
 
     assert response.status_code == 200
-    assert not SettlementTerms.objects.exists()
+    assert not Proposal.objects.exists()
 
 
 @pytest.mark.parametrize(("format_", "starts"), [("pdf", b"%PDF"), ("xlsx", b"PK"), ("csv", b"id,type,")])

@@ -22,7 +22,6 @@ from common.money import Money
 from merchants.models import ProviderAccount
 from payments.ledger.fees import FEE_IN_SQL, Price, Tier, fee_of, flat_price
 from payments.models import FeeCharge, FeePlan
-from payments.services.fee_plans import fee_plan_set
 from tests.factories import (
     NOW,
     ProviderAccountFactory,
@@ -31,6 +30,7 @@ from tests.factories import (
     sale_of,
     settle,
 )
+from tests.factories.agreed import plan_agreed
 from tests.payments.verify.books import wrong
 
 ACTOR = Actor("operator:aisha")
@@ -108,8 +108,8 @@ def test_python_and_sql_charge_the_same(minors: Sequence[int], price: Price) -> 
 
 
 def plan_for(account: ProviderAccount, *tiers: Tier, **changes: Any) -> FeePlan:
-    asked: dict[str, Any] = {"method": "fpx", "currency": "MYR", "reason": "As agreed", "now": NOW, "actor": ACTOR}
-    return fee_plan_set(merchant_id=account.merchant_id, live=account.live, tiers=tiers, **(asked | changes))
+    asked: dict[str, Any] = {"method": "fpx", "currency": "MYR", "now": NOW}
+    return plan_agreed(merchant_id=account.merchant_id, live=account.live, tiers=tiers, **(asked | changes))
 
 
 def charged(account: ProviderAccount, minor: int = 10_000, **changes: Any) -> FeeCharge:
@@ -172,7 +172,7 @@ def test_a_planned_price_waits_for_its_day_and_the_account_s_price_can_come_back
     assert list(FeePlan.objects.order_by("version").values_list("version", flat=True)) == [1, 2, 3]
     record = AuditRecord.objects.filter(action="fee_plan.set").order_by("id").first()
     assert record is not None
-    assert (record.actor, record.reason) == ("operator:aisha", "As agreed")
+    assert (record.actor, record.reason) == ("operator:agrees", "As agreed")
 
 
 @pytest.mark.django_db

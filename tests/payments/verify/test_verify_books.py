@@ -25,7 +25,6 @@ from payments.ledger.fees import Tier
 from payments.models import Account, Operation, ReviewItem, Transaction
 from payments.providers.base import Outcome
 from payments.services.captures import capture_request, void_request
-from payments.services.fee_plans import fee_plan_set
 from payments.services.pages import page_end
 from payments.services.refund_batch_run import refund_batch_run
 from payments.services.refund_batches import refund_batch_prepare, refund_batch_propose
@@ -46,6 +45,7 @@ from tests.factories import (
     sale_of,
     settle,
 )
+from tests.factories.agreed import plan_agreed
 from tests.payments.deciding import decided
 from tests.payments.verify.books import SOON, proven_elsewhere, wrong
 from tests.reconciliation.given import DAY, imported, listed, reconciled
@@ -97,16 +97,13 @@ def day() -> Day:
     settle(sale_of(conflicted), amount=Money(11_000, "MYR"))
     settle(sale_of(expired), Outcome.NOT_FOUND, now=NOW + timedelta(hours=1))
     settle(sale_of(expired), now=NOW + timedelta(hours=2))
-    fee_plan_set(
+    plan_agreed(
         merchant_id=cards.merchant_id,
         live=False,
         method="migs",
         currency="USD",
         tiers=[Tier(0, 150, 20)],
         minimum_minor=30,
-        actor=ACTOR,
-        reason="r",
-        now=NOW,
     )
     held = [new_transaction(cards, amount=Money(5_000, "USD"), manual_capture=True).transaction for _ in range(6)]
     for transaction in held:

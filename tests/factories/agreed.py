@@ -1,0 +1,67 @@
+"""What two people agreed on, by the real way: one proposes, another approves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from common.approvals import approve
+from common.changes import Actor
+from common.models import Proposal
+from payments.models import FeePlan
+from payments.services.fee_plans import fee_plan_propose
+from reconciliation.models import BankAccount, PayoutBank, SettlementTerms, Source
+from reconciliation.services.settings import BANK_ACCOUNT, PAYOUT_BANK, SOURCE
+from reconciliation.services.terms import NewTerms, terms_propose
+from tests.factories.payments import NOW
+
+
+def two_people() -> tuple[User, User]:
+    """Who proposes and who approves in what a test is given; superusers, so that no roles are needed."""
+    defaults = {"is_staff": True, "is_superuser": True}
+    first, second = (User.objects.get_or_create(username=name, defaults=defaults)[0] for name in ("asks", "agrees"))
+    return first, second
+
+
+def by_two(propose: Callable[..., Proposal], **asked: Any) -> Proposal:
+    first, second = two_people()
+    given: dict[str, Any] = {"actor": Actor("operator:asks"), "now": NOW, "reason": "As agreed"} | asked
+    proposal = propose(by=first, **given)
+    approve(proposal_id=proposal.pk, by=second, reason="", actor=Actor("operator:agrees"), now=given["now"])
+    return proposal
+
+
+def new_bank_account(source: Source, account_key: str, **values: Any) -> BankAccount:
+    """An account of ours in test mode and MYR, unless told otherwise."""
+    wanted = BankAccount(source=source, account_key=account_key, **({"live": False, "currency": "MYR"} | values))
+    by_two(BANK_ACCOUNT.propose, wanted=wanted)
+    return BankAccount.objects.get(source=source, account_key=account_key)
+
+
+def new_payout_bank(**values: Any) -> PayoutBank:
+    given = {"live": False, "currency": "MYR", "source": "mybank", "account_key": "514011112222", "name": "Counterfoil"}
+    proposal = by_two(PAYOUT_BANK.propose, wanted=PayoutBank(**(given | values)))
+    return PayoutBank.objects.get(proposal=proposal)
+
+
+def source_agreed(code: str, **changes: Any) -> Source:
+    """Other prices, tolerances or due days of a source."""
+    source = Source.objects.get(pk=code)
+    for name, value in changes.items():
+        setattr(source, name, value)
+    by_two(SOURCE.propose, wanted=source, now=timezone.now())  # each later than the one before
+    return Source.objects.get(pk=code)
+
+
+def terms_agreed(merchant_id: str, new: NewTerms, *, currency: str = "MYR", **asked: Any) -> SettlementTerms:
+    """A merchant's next terms in test mode."""
+    key = {"merchant_id": merchant_id, "live": False, "currency": currency}
+    return SettlementTerms.objects.get(proposal=by_two(terms_propose, **key, new=new, **asked))
+
+
+def plan_agreed(**asked: Any) -> FeePlan:
+    """A merchant's price, as fee_plan_propose asks for it."""
+    return FeePlan.objects.get(proposal=by_two(fee_plan_propose, **asked))
