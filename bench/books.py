@@ -135,13 +135,12 @@ def _priced(merchant_id: str, price: dict[str, Any]) -> tuple[str | None, Any]:
 
     from psycopg.types.json import Jsonb
 
-    from common.changes import Actor
     from payments.ledger.fees import Tier
-    from payments.services.fee_plans import fee_plan_set
+    from tests.factories.agreed import plan_agreed
 
     if "tiers" not in price:
         return None, Jsonb([asdict(Tier(0, *price["account"]))])
-    plan = fee_plan_set(
+    plan = plan_agreed(
         merchant_id=merchant_id,
         live=False,
         method="",
@@ -149,8 +148,6 @@ def _priced(merchant_id: str, price: dict[str, Any]) -> tuple[str | None, Any]:
         tiers=[Tier(*tier) for tier in price["tiers"]],
         minimum_minor=price.get("minimum_minor", 0),
         maximum_minor=price.get("maximum_minor"),
-        actor=Actor("system:month"),
-        reason="agreed",
         now=BEFORE,
     )
     return plan.pk, Jsonb(plan.tiers)
@@ -160,7 +157,8 @@ def _agreed(merchant_id: str, m: int, terms: dict[str, Any]) -> None:
     from common.changes import Actor
     from payments.services.accounts import account_open
     from reconciliation.models import PayTo
-    from reconciliation.services.terms import NewTerms, terms_set
+    from reconciliation.services.terms import NewTerms
+    from tests.factories.agreed import terms_agreed
 
     actor = Actor("system:month")
     if m % 2:
@@ -176,7 +174,7 @@ def _agreed(merchant_id: str, m: int, terms: dict[str, Any]) -> None:
         own = account_open(merchant_id=merchant_id, live=False, currency="MYR", name="Own", actor=actor, now=BEFORE)
         goes = {"pay_to": PayTo.ACCOUNT, "account_id": own.pk}
     new = NewTerms(**terms | goes)
-    terms_set(merchant_id=merchant_id, live=False, currency="MYR", new=new, actor=actor, reason="agreed", now=BEFORE)
+    terms_agreed(merchant_id, new, now=BEFORE)
 
 
 @contextmanager

@@ -80,12 +80,13 @@ def live_through(
     """The month and the nights after it. Raises SystemExit if a break, a settlement or a cent is not as it should be."""
     from django.db import connection
 
-    from reconciliation.models import BankAccount, Source
+    from reconciliation.models import Source
+    from tests.factories.agreed import new_bank_account
 
     large = count > LARGE
     seconds = dict.fromkeys(("books", "import", "match", "close", "relay", "settle", "pay_out"), 0.0)
     source = Source.objects.create(code=BANK, name="Bank", side="BANK", format="camt053")
-    BankAccount.objects.create(source=source, account_key=BANK_ACCOUNT, live=False, currency="MYR")
+    new_bank_account(source, BANK_ACCOUNT)
     started = time.perf_counter()
     open_shops(merchants)
     with rules_lifted(large):

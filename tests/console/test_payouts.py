@@ -33,7 +33,7 @@ def test_one_proposes_and_another_releases(sign_in: SignIn) -> None:
 
     answer = clerk.post(f"{BASE}propose/", {"settlements": [settlement.pk], "reason": "Due"})
 
-    proposal = Proposal.objects.get()
+    proposal = Proposal.objects.get(kind="payout.release")
     assert answer["Location"] == f"/admin/common/proposal/{proposal.pk}/change/"
     shown = sign_in("finance_lead").get(answer["Location"]).content.decode()
     assert f"account {account.pk}" in shown
@@ -54,7 +54,7 @@ def test_a_refusal_is_said_and_leaves_nothing(sign_in: SignIn) -> None:
     again = client.post(f"{BASE}propose/", {"settlements": [settlement.pk], "reason": "Due"})
 
     assert again.status_code == 200  # it is not on offer any more
-    assert (Payout.objects.count(), Proposal.objects.count()) == (1, 1)
+    assert (Payout.objects.count(), Proposal.objects.filter(kind="payout.release").count()) == (1, 1)
 
 
 def test_a_file_is_taken_and_handed_over(sign_in: SignIn) -> None:
@@ -110,4 +110,4 @@ def test_looking_changes_nothing(sign_in: SignIn) -> None:
         assert client.get(f"{BASE}{act}", REASON).status_code == 200
 
     payout.refresh_from_db()
-    assert (payout.state, payout.version, Proposal.objects.count()) == ("APPROVED", 2, 1)
+    assert (payout.state, payout.version, Proposal.objects.filter(kind="payout.release").count()) == ("APPROVED", 2, 1)
