@@ -134,16 +134,13 @@ class Desk:
 
     def __init__(self, seconds: Seconds) -> None:
         from common.changes import Actor
-        from reconciliation.services.payout_files import payout_bank_set
+        from tests.factories.agreed import new_payout_bank
         from tests.reconciliation.people import person
 
         self.seconds, self.actor = seconds, Actor("system:bench")
         self.maker, self.checker = person("maker", "superuser"), person("checker", "superuser")
         self.settlements = self.payouts = self.disputes = 0
-        payout_bank_set(
-            live=False, currency="MYR", source=BANK, account_key=BANK_ACCOUNT, name="Counterfoil", bic="SBOXMYKLXXX",
-            url="", actor=self.actor, now=moment(0),
-        )  # fmt: skip
+        new_payout_bank(source=BANK, account_key=BANK_ACCOUNT, bic="SBOXMYKLXXX", now=moment(0))
 
     def night(self, month: Month, number: int) -> None:
         """Chargebacks of the day before, then settling all whose day is over, then the payouts of the week."""

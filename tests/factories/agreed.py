@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -41,9 +42,9 @@ def new_bank_account(source: Source, account_key: str, **values: Any) -> BankAcc
     return BankAccount.objects.get(source=source, account_key=account_key)
 
 
-def new_payout_bank(**values: Any) -> PayoutBank:
+def new_payout_bank(now: datetime = NOW, **values: Any) -> PayoutBank:
     given = {"live": False, "currency": "MYR", "source": "mybank", "account_key": "514011112222", "name": "Counterfoil"}
-    proposal = by_two(PAYOUT_BANK.propose, wanted=PayoutBank(**(given | values)))
+    proposal = by_two(PAYOUT_BANK.propose, wanted=PayoutBank(**(given | values)), now=now)
     return PayoutBank.objects.get(proposal=proposal)
 
 
