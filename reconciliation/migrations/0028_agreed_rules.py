@@ -32,7 +32,7 @@ _TERMS = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reconciliation", "0026_agreed_by_two"), ("common", "0005_as_agreed")]
+    dependencies = [("reconciliation", "0027_agreed_by_two"), ("common", "0005_as_agreed")]
     operations = [
         no_delete("payout_bank"),
         as_agreed("reconciliation_source", "source.set", _SOURCE, insert=_NEW_SOURCE),

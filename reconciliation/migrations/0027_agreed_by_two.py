@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("common", "0005_as_agreed"),
-        ("reconciliation", "0025_references_by_hash"),
+        ("reconciliation", "0026_claimed_up_to"),
     ]
 
     operations = [
