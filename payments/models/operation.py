@@ -68,6 +68,9 @@ class Operation(models.Model):
         indexes = [
             models.Index(fields=["due_at"], condition=Q(due_at__isnull=False), name="operation_due"),
             models.Index(fields=["ended_at"], condition=Q(ended_at__isnull=False), name="operation_ended"),  # a day's
+            models.Index(
+                fields=["provider_reference"], condition=~Q(provider_reference=""), name="operation_by_provider_ref"
+            ),
         ]
 
     def __str__(self) -> str:

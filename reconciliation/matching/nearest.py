@@ -1,23 +1,30 @@
 """What nearly fits a break, why it does not, and what could be proposed: three items at most.
 
-Lines that find no operation are compared with operations that find no line, through an index by amount: so a bad day with a hundred thousand
-of each costs no more than looking each one up.
+Lines that find no operation are compared with operations that find no line, all that are open, through an index by amount: so a bad day with a
+hundred thousand of each costs no more than looking each one up. Only what the run has found is given its nearest; a break that it did not look
+at keeps those that it had.
 """
 
 from __future__ import annotations
 
 _LONE_LINES = """
 CREATE TEMPORARY TABLE lone_line ON COMMIT DROP AS
-SELECT l.id, l.provider_account_id AS account, l.type = 'REFUND' AS refund, l.currency, l.amount_minor AS amount, l.at
-FROM finding f JOIN rest_line l ON l.id = f.line_id
-WHERE f.kind = 'MISSING_IN_BOOKS' AND f.operation_id IS NULL AND l.type IN ('PAYMENT', 'REFUND')
+SELECT l.id, l.provider_account_id AS account, l.type = 'REFUND' AS refund, l.currency, l.amount_minor AS amount, l.at, open.found
+FROM (SELECT line_id, true AS found FROM finding WHERE kind = 'MISSING_IN_BOOKS' AND operation_id IS NULL
+      UNION ALL
+      SELECT line_id, false FROM open_before WHERE kind = 'MISSING_IN_BOOKS' AND operation_id IS NULL AND NOT asked) open
+JOIN statement_line l ON l.id = open.line_id
+WHERE l.type IN ('PAYMENT', 'REFUND')
 """
 
 _LONE_OPERATIONS = """
 CREATE TEMPORARY TABLE lone_operation ON COMMIT DROP AS
-SELECT o.id, p.provider_account_id AS account, o.kind = 'REFUND' AS refund, o.currency, f.our_minor AS amount, o.ended_at AS at
-FROM finding f JOIN operation o ON o.id = f.operation_id JOIN payment p ON p.id = o.payment_id
-WHERE f.kind = 'MISSING_AT_PROVIDER'
+SELECT o.id, p.provider_account_id AS account, o.kind = 'REFUND' AS refund, o.currency,
+       CASE WHEN o.kind = 'REFUND' THEN -o.amount_minor ELSE o.amount_minor END AS amount, o.ended_at AS at, open.found
+FROM (SELECT operation_id, true AS found FROM finding WHERE kind = 'MISSING_AT_PROVIDER'
+      UNION ALL
+      SELECT operation_id, false FROM open_before WHERE kind = 'MISSING_AT_PROVIDER' AND NOT asked) open
+JOIN operation o ON o.id = open.operation_id JOIN payment p ON p.id = o.payment_id
 """
 
 
@@ -38,7 +45,7 @@ FROM (
             ORDER BY abs(y.amount - a.amount), y.apart, y.id)
         FROM (SELECT z.*, abs(extract(epoch FROM z.at - a.at)) AS apart FROM (({above}) UNION ALL ({below})) z
               ORDER BY abs(z.amount - a.amount), abs(extract(epoch FROM z.at - a.at)), z.id LIMIT 3) y) AS nearest
-    FROM {of} a
+    FROM {of} a WHERE a.found
 ) n
 WHERE f.{key} = n.id AND f.kind = '{kind}' AND n.nearest IS NOT NULL
 """  # noqa: S608

@@ -1,14 +1,19 @@
 """The passes of one run of the first comparison, each one statement over a whole day. What a pass leaves over, the next one looks at.
 
     match the bulk        our reference, and everything agrees: plain pairs
-    collect               what is left of the day's lines, the lines of all breaks still open, and what each may belong to, rule by rule
+    collect               what is left of the day's lines, the lines of open breaks to look at, and what each may belong to, rule by rule
     match sums            several lines for one operation, several operations for one line
     choose                the best candidate of each line and of each operation; what agrees becomes a pair, or a group with its explanation
     find_*                what is left becomes findings: breaks as they are now
 
 Without a line left over the passes from `match sums` on are not needed, but for what we know and no line names, and for the fees of pairs with
-an open break. The functions at the end write the statements for a rule set. Parameters: run, version, provider, live, day, now, due, zone, cut_off, approved,
-basis_points, fixed, fixed_business.
+an open break.
+
+Of the open breaks those are looked at that could have become another one, or none: those of the day, those that were last looked at by other
+rules or prices, and those that something has stirred. A line never changes and an operation not after it has ended, so the others say what they said.
+
+The functions at the end write the statements for a rule set. Parameters: run, rule_set, version, basis, look_at_all, provider, live, day, now, due, zone, cut_off,
+approved, basis_points, fixed, fixed_business.
 """
 
 # ruff: noqa: S608 -- every statement is put together here from constants of this package and whole numbers; values are parameters
@@ -42,24 +47,29 @@ _UNCLAIMED_OPERATION = "NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.o
 _MOVED_MONEY = "o.kind IN ('SALE', 'CAPTURE', 'REFUND') AND o.state IN ('SUCCEEDED', 'CONFLICTED')"
 _NEW_GROUP = "'mgr_' || replace(gen_random_uuid()::text, '-', '')"
 
+# What the planner should know the size of is set apart and counted: nobody has counted rows that have just come, and for a planner that expects
+# a handful a million is a loop.
+COLLECT_DAY = (
+    f"""
+CREATE TEMPORARY TABLE day_line ON COMMIT DROP AS
+SELECT l.id, l.provider_account_id, l.type, l.our_reference, l.currency, l.amount_minor, l.fee_minor, l.status_code
+FROM statement s JOIN statement_line l ON l.statement_id = s.id
+WHERE s.provider = %(provider)s AND s.live = %(live)s AND s.day = %(day)s AND {_UNCLAIMED_LINE}
+""",
+    "ANALYZE day_line",
+)
+
 # References that more than one line has, and operations that are claimed, are left to the passes that choose: so claiming these needs no
 # protection against a second claim, which would cost more than the claim. They are looked up before they are claimed, because a scan of the
 # table that is being filled would pass over every row that was just added.
 FIND_BULK = f"""
 CREATE TEMPORARY TABLE pair ON COMMIT DROP AS
-WITH twice AS MATERIALIZED (
-    SELECT t.our_reference FROM statement_line t JOIN statement x ON x.id = t.statement_id
-    WHERE x.provider = %(provider)s AND x.live = %(live)s AND x.day = %(day)s
-    GROUP BY 1 HAVING count(*) > 1
-)
+WITH twice AS MATERIALIZED (SELECT our_reference FROM day_line GROUP BY 1 HAVING count(*) > 1)
 SELECT l.id AS line_id, o.id AS operation_id
-FROM statement s
-JOIN statement_line l ON l.statement_id = s.id
+FROM day_line l
 JOIN operation o ON o.reference = l.our_reference
 JOIN payment p ON p.id = o.payment_id
-WHERE s.provider = %(provider)s AND s.live = %(live)s AND s.day = %(day)s
-    AND {_BELONGS} AND {{disagrees}} IS NULL AND {DIFFERENCE} = 0 AND NOT {{fee_differs}}
-    AND {_UNCLAIMED_LINE} AND {_UNCLAIMED_OPERATION}
+WHERE {_BELONGS} AND {{disagrees}} IS NULL AND {DIFFERENCE} = 0 AND NOT {{fee_differs}} AND {_UNCLAIMED_OPERATION}
     AND NOT EXISTS (SELECT FROM twice WHERE twice.our_reference = l.our_reference)
 """
 
@@ -68,27 +78,74 @@ INSERT INTO reconciliation_match (run_id, line_id, operation_id, rule)
 SELECT %(run)s, line_id, operation_id, 'REFERENCE' FROM pair
 """
 
-COUNT_NEW = """
-SELECT coalesce(sum(line_count), 0) FROM statement WHERE provider = %(provider)s AND live = %(live)s AND day = %(day)s AND state = 'IMPORTED'
-"""
+ONLY_MATCHED = "DELETE FROM pair WHERE NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.line_id = pair.line_id)"
+NO_BULK = "CREATE TEMPORARY TABLE pair (line_id bigint, operation_id text) ON COMMIT DROP"
 
-# The two kinds of lines are looked up apart: one condition for both would read every line that the provider ever sent.
-COLLECT_REST = f"""
+# As they are before this run, and whether it looks at them.
+OPEN_BEFORE = (
+    """
+CREATE TEMPORARY TABLE open_before ON COMMIT DROP AS
+SELECT b.id, b.day, b.kind, b.line_id, b.operation_id, b.cause,
+       b.day = %(day)s OR %(look_at_all)s OR r.id IS NULL OR r.rule_set_id IS DISTINCT FROM %(rule_set)s OR r.basis <> %(basis)s::jsonb AS asked
+FROM reconciliation_break b LEFT JOIN reconciliation_run r ON r.id = b.last_run_id
+WHERE b.provider = %(provider)s AND b.live = %(live)s AND b.resolved_at IS NULL AND b.bank_line_id IS NULL AND b.remittance_id IS NULL
+""",
+    "ANALYZE open_before",
+)
+
+# `x` is an operation that the line names: it has not ended, or is not the one that the break is about, or others of its payment may make up the
+# amount with it.
+_NEWS = """(x.ended_at IS NULL
+        OR NOT EXISTS (SELECT FROM open_before n WHERE n.line_id = l.id AND n.operation_id = x.id)
+        OR EXISTS (SELECT FROM operation y WHERE y.payment_id = x.payment_id AND y.id <> x.id AND y.kind IN ('SALE', 'CAPTURE', 'REFUND')
+                       AND (y.kind = 'REFUND') = (x.kind = 'REFUND')))"""
+NO_STATEMENT = "No statement of this day came."
+STIR = (
+    f"""
+UPDATE open_before b SET asked = true
+FROM statement_line l
+WHERE l.id = b.line_id AND NOT b.asked AND {_UNCLAIMED_LINE} AND (
+    l.type IN ('CHARGEBACK', 'REVERSAL')
+    OR (b.operation_id IS NOT NULL
+        AND (b.kind = 'DUPLICATE_LINE') <> EXISTS (SELECT FROM reconciliation_match m WHERE m.operation_id = b.operation_id))
+    OR EXISTS (SELECT FROM operation x WHERE x.reference = l.our_reference AND {_NEWS})
+    OR EXISTS (SELECT FROM operation x JOIN payment p ON p.id = x.payment_id
+               WHERE x.provider_reference = l.provider_reference AND x.provider_reference <> ''
+                   AND p.provider_account_id = l.provider_account_id AND {_NEWS}))
+""",
+    f"UPDATE open_before b SET asked = true WHERE b.kind = 'MISSING_AT_PROVIDER' AND b.cause = '{NO_STATEMENT}' AND NOT b.asked",
+)
+
+COLLECT_REST = (
+    f"""
 CREATE TEMPORARY TABLE rest_line ON COMMIT DROP AS
 SELECT l.*, s.day
 FROM (
-    SELECT l.id FROM statement s JOIN statement_line l ON l.statement_id = s.id
-    WHERE s.provider = %(provider)s AND s.live = %(live)s AND s.day = %(day)s AND {_UNCLAIMED_LINE}
+    SELECT d.id FROM day_line d WHERE NOT EXISTS (SELECT FROM pair WHERE pair.line_id = d.id)
     UNION
-    SELECT l.id FROM reconciliation_break b JOIN statement_line l ON l.id = b.line_id
-    WHERE b.provider = %(provider)s AND b.live = %(live)s AND b.resolved_at IS NULL AND {_UNCLAIMED_LINE}
+    SELECT b.line_id FROM open_before b WHERE b.asked AND b.line_id IS NOT NULL
 ) rest
 JOIN statement_line l ON l.id = rest.id
 JOIN statement s ON s.id = l.statement_id
-WHERE s.provider = %(provider)s AND s.live = %(live)s
-"""
+WHERE {_UNCLAIMED_LINE}
+""",
+    "ANALYZE rest_line",
+)
+
+# What is said about an operation that one of these lines may belong to is looked at as well; their lines join in until none is added.
+STIR_RIVALS = (
+    "UPDATE open_before b SET asked = true WHERE NOT b.asked AND b.operation_id IN (SELECT operation_id FROM candidate)",
+    f"""
+INSERT INTO rest_line
+SELECT l.*, s.day
+FROM open_before b JOIN statement_line l ON l.id = b.line_id JOIN statement s ON s.id = l.statement_id
+WHERE b.asked AND {_UNCLAIMED_LINE} AND l.id NOT IN (SELECT id FROM rest_line)
+GROUP BY l.id, s.day
+""",
+)
 
 START_CANDIDATES = """
+DROP TABLE IF EXISTS candidate;
 CREATE TEMPORARY TABLE candidate (line_id bigint, operation_id text, rule_no integer, rule text, disagrees integer, fee_differs boolean,
                                   difference bigint, distance integer) ON COMMIT DROP
 """
@@ -96,7 +153,7 @@ CREATE TEMPORARY TABLE candidate (line_id bigint, operation_id text, rule_no int
 # An identifier that finds something decides, even if that disagrees: rules after it are for lines that none has found anything for.
 _BY = {
     MatchRule.REFERENCE: "o.reference = l.our_reference",
-    MatchRule.PROVIDER_REFERENCE: "o.provider_reference = l.provider_reference",
+    MatchRule.PROVIDER_REFERENCE: "o.provider_reference = l.provider_reference AND o.provider_reference <> ''",
     MatchRule.AMOUNT_AND_DATE: f"""o.currency = l.currency AND o.amount_minor BETWEEN abs(l.amount_minor) - {{tolerance}} AND abs(l.amount_minor) + {{tolerance}}
         AND o.ended_at BETWEEN l.at - interval '{{days}} days' AND l.at + interval '{{days}} days'
         AND {_MOVED_MONEY} AND {_UNCLAIMED_OPERATION}
@@ -115,9 +172,10 @@ SUM_OF_LINES = f"""
 CREATE TEMPORARY TABLE line_sum ON COMMIT DROP AS
 SELECT {_NEW_GROUP} AS group_id, o.id AS operation_id, array_agg(l.id ORDER BY l.id) AS lines, sum(l.amount_minor)::bigint AS theirs,
        min({OUR_AMOUNT}) AS ours, min(l.currency) AS currency
-FROM candidate c JOIN rest_line l ON l.id = c.line_id JOIN operation o ON o.id = c.operation_id
-WHERE c.disagrees = {AMOUNT_CHECK} AND c.rule IN ('REFERENCE', 'PROVIDER_REFERENCE') AND o.state = 'SUCCEEDED' AND {_UNCLAIMED_OPERATION}
-    AND (SELECT count(*) FROM candidate x WHERE x.line_id = c.line_id) = 1
+FROM (SELECT *, count(*) OVER (PARTITION BY line_id) AS choices FROM candidate) c
+JOIN rest_line l ON l.id = c.line_id JOIN operation o ON o.id = c.operation_id
+WHERE c.disagrees = {AMOUNT_CHECK} AND c.rule IN ('REFERENCE', 'PROVIDER_REFERENCE') AND c.choices = 1
+    AND o.state = 'SUCCEEDED' AND {_UNCLAIMED_OPERATION}
 GROUP BY o.id
 HAVING count(*) BETWEEN 2 AND {MOST_ITEMS} AND sum(l.amount_minor) = min({OUR_AMOUNT})
 """
@@ -179,6 +237,8 @@ SELECT c.*, p.provider_account_id, l.currency, NULL::text AS group_id, NULL::tex
 FROM candidate c JOIN rest_line l ON l.id = c.line_id JOIN operation o ON o.id = c.operation_id JOIN payment p ON p.id = o.payment_id
 WINDOW line AS (PARTITION BY c.line_id ORDER BY c.disagrees IS NOT NULL, abs(c.difference), c.distance)
 """,
+    "CREATE INDEX ON choice (line_id)",
+    "ANALYZE choice",
     f"""
 UPDATE choice SET group_id = {_NEW_GROUP}
 FROM (SELECT c.line_id, c.operation_id,
@@ -278,8 +338,9 @@ JOIN payment p ON p.id = o.payment_id
 WHERE {FEE_DIFFERS} AND m.rule IN ({{rules}})
 """
 _NEW_PAIRS = "reconciliation_match_group g JOIN reconciliation_match m ON m.group_id = g.id AND m.line_id IS NOT NULL AND g.run_id = %(run)s"
-_OPEN_PAIRS = """reconciliation_break b JOIN reconciliation_match m ON m.line_id = b.line_id AND b.provider = %(provider)s
-    AND b.live = %(live)s AND b.kind = 'FEE_MISMATCH' AND b.resolved_at IS NULL"""
+_OPEN_PAIRS = (
+    "open_before b JOIN reconciliation_match m ON m.line_id = b.line_id AND b.kind = 'FEE_MISMATCH' AND b.asked"
+)
 
 # A payment that was taken back, or given back again: the operation is the one that had brought the money.
 FIND_DISPUTED = """
@@ -307,42 +368,57 @@ JOIN (VALUES {labels(ORPHAN_CHECKS)}) AS r (number, kind, cause) ON r.number = f
 
 # Until when the statements of a day account for what we know to have happened: up to the cut-off before the day's end, where their clock may
 # already show tomorrow. Before they are due, never longer than they had been made when we got them, and without one there is no verdict.
-_COVERED = """
-    SELECT a.id AS provider_account_id, %(day)s::date::timestamp AT TIME ZONE %(zone)s - %(cut_off)s::interval AS covered_from,
-           CASE WHEN %(now)s >= %(due)s::timestamptz THEN e.ends_at ELSE least(max(s.received_at), e.ends_at) END AS covered_until
-    FROM provider_account a
-    CROSS JOIN (SELECT (%(day)s::date + 1)::timestamp AT TIME ZONE %(zone)s - %(cut_off)s::interval AS ends_at) e
-    LEFT JOIN statement s ON (s.provider_account_id = a.id OR s.provider_account_id IS NULL)
-        AND s.provider = a.provider AND s.live = a.live AND s.day = %(day)s AND s.state = 'IMPORTED'
-    WHERE a.provider = %(provider)s AND a.live = %(live)s
-    GROUP BY a.id, e.ends_at
-    HAVING count(s.id) > 0 OR %(now)s >= %(due)s::timestamptz"""
+COVERED = """
+CREATE TEMPORARY TABLE covered ON COMMIT DROP AS
+SELECT a.id AS provider_account_id, %(day)s::date::timestamp AT TIME ZONE %(zone)s - %(cut_off)s::interval AS covered_from,
+       CASE WHEN %(now)s >= %(due)s::timestamptz THEN e.ends_at ELSE least(max(s.received_at), e.ends_at) END AS covered_until
+FROM provider_account a
+CROSS JOIN (SELECT (%(day)s::date + 1)::timestamp AT TIME ZONE %(zone)s - %(cut_off)s::interval AS ends_at) e
+LEFT JOIN statement s ON (s.provider_account_id = a.id OR s.provider_account_id IS NULL)
+    AND s.provider = a.provider AND s.live = a.live AND s.day = %(day)s AND s.state = 'IMPORTED'
+WHERE a.provider = %(provider)s AND a.live = %(live)s
+GROUP BY a.id, e.ends_at
+HAVING count(s.id) > 0 OR %(now)s >= %(due)s::timestamptz
+"""
 
-# Those that this day should have had and those that an earlier day is still missing; a pair above explains either. What is claimed goes first,
-# so that only the rest is looked at any closer.
+START_UNCLAIMED = """
+CREATE TEMPORARY TABLE unclaimed (id text, provider_account_id text, currency text, amount_minor bigint, kind text, created_at timestamptz,
+                                  ended_at timestamptz, of_day boolean) ON COMMIT DROP
+"""
+
+# One look at all operations that ended in the day, or shortly before: how many there are, how many are claimed, and which are not.
+COUNT_ENDED = f"""
+WITH ended AS MATERIALIZED (
+    SELECT o.id, p.provider_account_id, o.currency, o.amount_minor, o.kind, o.created_at, o.ended_at,
+           o.ended_at >= %(day)s::date::timestamp AT TIME ZONE %(zone)s AS of_day, m.id IS NOT NULL AS claimed
+    FROM operation o JOIN payment p ON p.id = o.payment_id LEFT JOIN reconciliation_match m ON m.operation_id = o.id
+    WHERE {_MOVED_MONEY} AND p.provider_account_id = ANY (ARRAY(SELECT provider_account_id::text FROM covered))
+        AND o.ended_at >= %(day)s::date::timestamp AT TIME ZONE %(zone)s - %(cut_off)s::interval
+        AND o.ended_at < (%(day)s::date + 1)::timestamp AT TIME ZONE %(zone)s
+), kept AS (
+    INSERT INTO unclaimed SELECT id, provider_account_id, currency, amount_minor, kind, created_at, ended_at, of_day FROM ended WHERE NOT claimed
+)
+SELECT count(*) FILTER (WHERE of_day), count(*) FILTER (WHERE of_day AND claimed) FROM ended
+"""
+
+# Those that this day should have had and those that an earlier day is still missing; a pair above explains either.
 FIND_MISSING_AT_PROVIDER = f"""
 INSERT INTO finding
-WITH covered AS MATERIALIZED ({_COVERED}), unclaimed AS MATERIALIZED (
-    SELECT o.id, o.payment_id, o.currency, o.kind, o.amount_minor, o.created_at, o.ended_at
-    FROM operation o
-    WHERE o.ended_at >= (SELECT min(covered_from) FROM covered) AND o.ended_at < (SELECT max(covered_until) FROM covered)
-        AND {_MOVED_MONEY} AND {_UNCLAIMED_OPERATION}
-), missing AS (
-    SELECT o.*, c.provider_account_id, %(day)s::date AS day
-    FROM unclaimed o JOIN payment p ON p.id = o.payment_id JOIN covered c ON c.provider_account_id = p.provider_account_id
+WITH missing AS (
+    SELECT o.id, o.provider_account_id, o.currency, o.amount_minor, o.kind, o.created_at, o.ended_at, %(day)s::date AS day
+    FROM unclaimed o JOIN covered c ON c.provider_account_id = o.provider_account_id
     WHERE o.ended_at >= c.covered_from AND o.ended_at < c.covered_until
     UNION ALL
-    SELECT o.id, o.payment_id, o.currency, o.kind, o.amount_minor, o.created_at, o.ended_at, p.provider_account_id, b.day
-    FROM reconciliation_break b JOIN operation o ON o.id = b.operation_id JOIN payment p ON p.id = o.payment_id
-    WHERE b.provider = %(provider)s AND b.live = %(live)s AND b.kind = 'MISSING_AT_PROVIDER' AND b.resolved_at IS NULL
-        AND {_MOVED_MONEY} AND {_UNCLAIMED_OPERATION}
+    SELECT o.id, p.provider_account_id, o.currency, o.amount_minor, o.kind, o.created_at, o.ended_at, b.day
+    FROM open_before b JOIN operation o ON o.id = b.operation_id JOIN payment p ON p.id = o.payment_id
+    WHERE b.kind = 'MISSING_AT_PROVIDER' AND b.asked AND {_MOVED_MONEY} AND {_UNCLAIMED_OPERATION}
 )
 SELECT DISTINCT ON (o.id) 'MISSING_AT_PROVIDER', o.day, NULL::bigint, o.id,
        o.currency, CASE WHEN o.kind = 'REFUND' THEN -o.amount_minor ELSE o.amount_minor END, '', NULL::bigint,
        CASE WHEN NOT EXISTS (SELECT FROM statement s
                              WHERE s.provider = %(provider)s AND s.live = %(live)s AND s.day = o.day AND s.state = 'IMPORTED'
                                  AND (s.provider_account_id IS NULL OR s.provider_account_id = o.provider_account_id))
-            THEN 'No statement of this day came.'
+            THEN '{NO_STATEMENT}'
             WHEN (o.created_at AT TIME ZONE %(zone)s)::date < (o.ended_at AT TIME ZONE %(zone)s)::date
             THEN 'It began the day before we heard of its success: the earlier statement may have it.'
             ELSE 'The provider told us of a success that its statement does not have.' END
@@ -351,56 +427,58 @@ WHERE NOT EXISTS (SELECT FROM finding f WHERE f.operation_id = o.id)
 ORDER BY o.id, o.day
 """
 
+# What has been claimed by now, by whomever, is no longer open.
+STIR_CLAIMED = """
+UPDATE open_before b SET asked = true
+WHERE NOT b.asked AND CASE WHEN b.line_id IS NULL THEN EXISTS (SELECT FROM reconciliation_match m WHERE m.operation_id = b.operation_id)
+                           ELSE b.kind <> 'FEE_MISMATCH' AND EXISTS (SELECT FROM reconciliation_match m WHERE m.line_id = b.line_id) END
+"""
+
 CLOSE_BREAKS = """
 UPDATE reconciliation_break b SET resolved_at = %(now)s, resolved_by_run_id = %(run)s, resolution = 'EXPLAINED'
-WHERE b.provider = %(provider)s AND b.live = %(live)s AND b.resolved_at IS NULL
-    AND b.bank_line_id IS NULL AND b.remittance_id IS NULL
-    AND NOT EXISTS (SELECT FROM finding f WHERE f.kind = b.kind AND f.line_id IS NOT DISTINCT FROM b.line_id
-                        AND f.operation_id IS NOT DISTINCT FROM b.operation_id)
+FROM open_before a
+WHERE a.asked AND b.id = a.id
+    AND NOT EXISTS (SELECT FROM finding f WHERE f.kind = a.kind AND coalesce(f.line_id, 0) = coalesce(a.line_id, 0)
+                        AND coalesce(f.operation_id, '') = coalesce(a.operation_id, ''))
 """
 
 OPEN_BREAKS = """
-INSERT INTO reconciliation_break AS b (run_id, provider, live, day, kind, line_id, operation_id, our_currency, our_minor,
+INSERT INTO reconciliation_break AS b (run_id, last_run_id, provider, live, day, kind, line_id, operation_id, our_currency, our_minor,
                                        their_currency, their_minor, cause, nearest, resolution, first_seen_at, last_seen_at)
-SELECT %(run)s, %(provider)s, %(live)s, f.day, f.kind, f.line_id, f.operation_id, f.our_currency, f.our_minor,
+SELECT %(run)s, %(run)s, %(provider)s, %(live)s, f.day, f.kind, f.line_id, f.operation_id, f.our_currency, f.our_minor,
        f.their_currency, f.their_minor, f.cause, f.nearest, '', %(now)s, %(now)s
 FROM finding f
 ON CONFLICT (kind, line_id, operation_id, bank_line_id, remittance_id) WHERE resolved_at IS NULL
-    DO UPDATE SET last_seen_at = %(now)s, cause = excluded.cause, nearest = excluded.nearest
+    DO UPDATE SET last_run_id = %(run)s, last_seen_at = %(now)s, cause = excluded.cause, nearest = excluded.nearest
 RETURNING b.run_id = %(run)s
 """
 
-# Every line of the day and every operation of ours that ended in it, and what became of each.
-COUNT_LINES = """
-SELECT l.currency, count(*), count(m.id), sum(l.amount_minor) FILTER (WHERE m.id IS NOT NULL),
-       sum(l.amount_minor) FILTER (WHERE m.id IS NULL)
-FROM statement s JOIN statement_line l ON l.statement_id = s.id LEFT JOIN reconciliation_match m ON m.line_id = l.id
-WHERE s.provider = %(provider)s AND s.live = %(live)s AND s.day = %(day)s
-GROUP BY l.currency
+# Every line of the day, and those that nothing has claimed.
+COUNT_LINES = f"""
+SELECT currency, sum(lines)::integer, sum(lines - broken)::integer, sum(minor - broken_minor)::bigint, sum(broken_minor)::bigint
+FROM (
+    SELECT l.currency, count(*) AS lines, sum(l.amount_minor) AS minor, 0 AS broken, 0 AS broken_minor
+    FROM statement s JOIN statement_line l ON l.statement_id = s.id
+    WHERE s.provider = %(provider)s AND s.live = %(live)s AND s.day = %(day)s
+    GROUP BY l.currency
+    UNION ALL
+    SELECT l.currency, 0, 0, count(*), sum(l.amount_minor) FROM rest_line l WHERE l.day = %(day)s AND {_UNCLAIMED_LINE} GROUP BY l.currency
+) counted
+GROUP BY currency
 """
 
-COUNT_OPERATIONS = f"""
-WITH covered AS ({_COVERED}), broken AS MATERIALIZED (
-    SELECT operation_id FROM reconciliation_break
-    WHERE provider = %(provider)s AND live = %(live)s AND resolved_at IS NULL AND operation_id IS NOT NULL
-)
-SELECT count(*), count(m.id), count(*) FILTER (WHERE m.id IS NULL AND o.id IN (SELECT operation_id FROM broken))
-FROM covered c
-JOIN payment p ON p.provider_account_id = c.provider_account_id
-JOIN operation o ON o.payment_id = p.id
-LEFT JOIN reconciliation_match m ON m.operation_id = o.id
-WHERE {_MOVED_MONEY}
-    AND o.ended_at >= %(day)s::date::timestamp AT TIME ZONE %(zone)s
-    AND o.ended_at < (%(day)s::date + 1)::timestamp AT TIME ZONE %(zone)s
+COUNT_BROKEN = """
+SELECT count(*) FROM unclaimed o
+WHERE o.of_day AND EXISTS (SELECT FROM reconciliation_break b WHERE b.operation_id = o.id AND b.resolved_at IS NULL)
 """
 
-TEMPORARY = "pair, rest_line, candidate, line_sum, operation_sum, choice, finding, lone_line, lone_operation"
+TEMPORARY = "day_line, pair, open_before, rest_line, candidate, line_sum, operation_sum, choice, finding, covered, unclaimed, lone_line, lone_operation"
 
 
-def bulk(rules: Sequence[Rule]) -> str | None:
-    """The pass for the equal pairs, None if the first rule is not our reference."""
+def bulk(rules: Sequence[Rule]) -> str:
+    """The equal pairs; none if the first rule is not our reference."""
     if rules[0].by != MatchRule.REFERENCE:
-        return None
+        return NO_BULK
     return FIND_BULK.format(disagrees=first_of(PAIR_CHECKS, agree=rules[0].agree), fee_differs=_fee_differs(rules[0]))
 
 

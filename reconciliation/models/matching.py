@@ -35,6 +35,7 @@ class ReconciliationRun(models.Model):
     actor = models.CharField(max_length=120)
     comparison = models.CharField(max_length=10, choices=Comparison, default=Comparison.LEDGER)
     rule_set = models.ForeignKey(RuleSet, on_delete=models.PROTECT, null=True, blank=True, related_name="runs")
+    basis = models.JSONField(default=dict)  # the source's prices and codes that it compared by
     lines = models.PositiveIntegerField(default=0)
     lines_matched = models.PositiveIntegerField(default=0)
     lines_broken = models.PositiveIntegerField(default=0)
@@ -205,6 +206,9 @@ class Break(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     run = models.ForeignKey(ReconciliationRun, on_delete=models.PROTECT, related_name="breaks")  # that found it first
+    last_run = models.ForeignKey(
+        ReconciliationRun, on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="+"
+    )  # of the first comparison: that looked at it last
     provider = models.CharField(max_length=20)
     live = models.BooleanField()
     day = models.DateField()  # of the statement that has the line, or that should have had it

@@ -1,6 +1,6 @@
 """Reconciling a provider's day: one transaction, in the database, under one lock per provider and mode.
 
-Every run also looks again at everything that is still open, so breaks close themselves as soon as a statement or an operation
+Every run also looks at what is still open and may have changed, so breaks close themselves as soon as a statement or an operation
 explains them. It concludes and records; of money it books only what a rule lets pass.
 """
 
@@ -13,6 +13,7 @@ from typing import Any
 import structlog
 from django.db import IntegrityError, connection
 from django.db import transaction as database
+from psycopg.types.json import Jsonb
 
 from common.changes import Actor, Subject
 from common.ids import new_id
@@ -23,7 +24,7 @@ from payments.models.ledger import AccountKind
 from reconciliation.matching import passes
 from reconciliation.matching.nearest import NEAREST
 from reconciliation.matching.rules import Rule, rules_of
-from reconciliation.models import Comparison, ReconciliationRun, Side, Source
+from reconciliation.models import Comparison, MatchRule, ReconciliationRun, Side, Source
 from reconciliation.services.booking import book
 from reconciliation.services.locks import hold, patient
 from reconciliation.services.reconcile_bank import reconcile_bank_day
@@ -35,8 +36,7 @@ log = structlog.get_logger(__name__)
 # How far a provider's clock and ours may be apart around midnight: later items are expected in tomorrow's statement.
 CUT_OFF = timedelta(minutes=10)
 
-LARGE = 5_000  # lines of a day
-STEPS = 13  # what `progress` hears of one run at most
+STEPS = 16  # what `progress` hears of one run at most
 
 
 def reconcile_day(
@@ -90,17 +90,22 @@ def compare(
     progress: Callable[[str], None] = lambda step: None,
 ) -> None:
     """All passes of a run by these rules, in the transaction of the caller, and what became of the day."""
-    parameters = parameters_of(run, version, now)
     with connection.cursor() as cursor:
         patient()
         hold(f"reconcile:{run.provider}:{run.live}")
-        conclude(cursor, rules, parameters, progress, lambda: _book_tolerated(cursor, run, actor, now))
+        parameters = parameters_of(run, rules, version, now)
+        run.basis = parameters["basis"].obj
+        run.save(update_fields=["basis"])
+        run.operations, run.operations_matched = conclude(
+            cursor, rules, parameters, progress, lambda: _book_tolerated(cursor, run, actor, now)
+        )
         progress("close and open breaks")
+        cursor.execute(passes.STIR_CLAIMED)
         cursor.execute(passes.CLOSE_BREAKS, parameters)
         run.breaks_closed = cursor.rowcount
         cursor.execute(passes.OPEN_BREAKS, parameters)
         run.breaks_opened = sum(opened for (opened,) in cursor.fetchall())
-        _count(run, parameters)
+        _count(cursor, run, parameters)
         cursor.execute(f"DROP TABLE IF EXISTS {passes.TEMPORARY}")
         run.ended_at = now
         run.save()
@@ -112,8 +117,11 @@ def conclude(
     parameters: dict[str, Any],
     progress: Callable[[str], None],
     book_tolerated: Callable[[], None],
-) -> None:
-    """Write the matches and leave the findings in the table of that name (and the others of passes.TEMPORARY)."""
+) -> tuple[int, int]:
+    """Write the matches and leave the findings in the table of that name (and the others of passes.TEMPORARY).
+
+    Returns how many operations of ours ended in the day and how many of them are claimed.
+    """
 
     def execute(name: str, statements: Sequence[str]) -> int:
         progress(name)
@@ -124,44 +132,37 @@ def conclude(
         return rows
 
     cursor.execute("SET LOCAL work_mem = '128MB'")
-    progress("match by our reference")
-    _plan_without_loops(cursor, parameters)
-    _match_bulk(cursor, rules, parameters)
-    left = execute("collect the rest", (passes.COLLECT_REST,))
-    cursor.execute("SET LOCAL enable_nestloop = on")
+    execute("match by our reference", (*passes.COLLECT_DAY, passes.bulk(rules)))
+    _match_bulk(cursor, parameters)
+    execute("see what may have changed", (*passes.OPEN_BEFORE, *passes.STIR))
+    left = execute("collect the rest", passes.COLLECT_REST)
     cursor.execute(passes.START_FINDINGS)
     found = 0
     if left:
-        cursor.execute("ANALYZE rest_line")
         execute("look for candidates", passes.candidates(rules))
+        while execute("look for rivals", passes.STIR_RIVALS[:1]) and execute("look for rivals", passes.STIR_RIVALS[1:]):
+            execute("look for candidates", passes.candidates(rules))
         execute("match sums", passes.sums(rules))
         execute("choose the best", passes.CHOOSE)
         book_tolerated()
         execute("match the rest", passes.MATCH_CHOSEN)
         found = sum([execute(name, statements) for name, statements in passes.FIND_BY_LINES])
+    execute("count what ended in the day", (passes.COVERED, passes.START_UNCLAIMED, passes.COUNT_ENDED))
+    operations, claimed = cursor.fetchone()
     found += sum([execute(name, statements) for name, statements in passes.find_others(rules)])
     if found:
         execute("look for what nearly fits", NEAREST)
+    return operations, claimed
 
 
-def _plan_without_loops(cursor: Any, parameters: dict[str, Any]) -> None:
-    """Nobody has counted rows that have just come, and for a planner that expects a handful a million is a loop."""
-    cursor.execute(passes.COUNT_NEW, parameters)
-    large = cursor.fetchone()[0] > LARGE
-    cursor.execute(f"SET LOCAL enable_nestloop = {'off' if large else 'on'}")
-
-
-def _match_bulk(cursor: Any, rules: Sequence[Rule], parameters: dict[str, Any]) -> None:
-    """The equal pairs. Somebody who claims one of them by hand in the same moment makes it go on more carefully."""
-    find = passes.bulk(rules)
-    if find is None:
-        return
-    cursor.execute(find, parameters)
+def _match_bulk(cursor: Any, parameters: dict[str, Any]) -> None:
+    """The equal pairs. Somebody who claims one of them in the same moment makes it go on more carefully."""
     try:
         with database.atomic():
             cursor.execute(passes.MATCH_BULK, parameters)
     except IntegrityError:
         cursor.execute(f"{passes.MATCH_BULK} ON CONFLICT DO NOTHING", parameters)
+        cursor.execute(passes.ONLY_MATCHED)
 
 
 def _book_tolerated(cursor: Any, run: ReconciliationRun, actor: Actor, now: datetime) -> None:
@@ -184,12 +185,22 @@ def _book_tolerated(cursor: Any, run: ReconciliationRun, actor: Actor, now: date
         cursor.execute(passes.MARK_BOOKED, {"entry": entry, "account": account_id, "currency": currency, "sign": sign})
 
 
-def parameters_of(run: ReconciliationRun, version: int, now: datetime) -> dict[str, Any]:
+def parameters_of(run: ReconciliationRun, rules: Sequence[Rule], version: int, now: datetime) -> dict[str, Any]:
     """What the passes are asked with."""
     source = Source.objects.get(pk=run.provider)
-    return {
+    prices = {
+        "approved": source.approved,
+        "basis_points": source.fee_basis_points,
+        "fixed": source.fee_fixed_minor,
+        "fixed_business": source.fee_fixed_business_minor,
+    }
+    return prices | {
         "run": run.pk,
+        "rule_set": run.rule_set_id,
         "version": version,
+        "basis": Jsonb(prices | {"zone": source.zone}),
+        # A line that goes by its amount may belong to anything, whatever it names.
+        "look_at_all": any(rule.by == MatchRule.AMOUNT_AND_DATE for rule in rules),
         "provider": run.provider,
         "live": run.live,
         "day": run.day,
@@ -197,24 +208,17 @@ def parameters_of(run: ReconciliationRun, version: int, now: datetime) -> dict[s
         "due": due_at(source, run.day),
         "zone": source.zone,
         "cut_off": CUT_OFF,
-        "approved": source.approved,
-        "basis_points": source.fee_basis_points,
-        "fixed": source.fee_fixed_minor,
-        "fixed_business": source.fee_fixed_business_minor,
     }
 
 
-def _count(run: ReconciliationRun, parameters: dict[str, Any]) -> None:
+def _count(cursor: Any, run: ReconciliationRun, parameters: dict[str, Any]) -> None:
     """The run's figures: of all lines and operations of the day, as they stand now."""
-    with connection.cursor() as cursor:
-        _plan_without_loops(cursor, parameters)
-        cursor.execute(passes.COUNT_LINES, parameters)
-        for currency, lines, matched, matched_minor, broken_minor in cursor.fetchall():
-            run.lines += lines
-            run.lines_matched += matched
-            run.totals[currency] = {"matched": int(matched_minor or 0), "broken": int(broken_minor or 0)}
-        run.lines_broken = run.lines - run.lines_matched
-        cursor.execute(passes.COUNT_OPERATIONS, parameters)
-        run.operations, run.operations_matched, run.operations_broken = cursor.fetchone()
-        cursor.execute("SET LOCAL enable_nestloop = on")
-        run.operations_expected = run.operations - run.operations_matched - run.operations_broken
+    cursor.execute(passes.COUNT_LINES, parameters)
+    for currency, lines, matched, matched_minor, broken_minor in cursor.fetchall():
+        run.lines += lines
+        run.lines_matched += matched
+        run.totals[currency] = {"matched": matched_minor, "broken": broken_minor}
+    run.lines_broken = run.lines - run.lines_matched
+    cursor.execute(passes.COUNT_BROKEN)
+    (run.operations_broken,) = cursor.fetchone()
+    run.operations_expected = run.operations - run.operations_matched - run.operations_broken

@@ -73,12 +73,13 @@ def _rehearse_day(
     samples: dict[str, list[dict[str, Any]]],
 ) -> None:
     run = ReconciliationRun(id=new_id("run"), provider=draft.provider, live=live, day=day)
-    parameters = parameters_of(run, draft.version, now) | {"neighbours": _NEIGHBOURS}
+    rules = rules_of(draft.comparison, draft.rules)
+    parameters = parameters_of(run, rules, draft.version, now) | {"neighbours": _NEIGHBOURS}
     with database.atomic(), connection.cursor() as cursor:
         patient()
         for statement in _STAND_INS:
             cursor.execute(statement, parameters)
-        conclude(cursor, rules_of(draft.comparison, draft.rules), parameters, lambda step: None, lambda: None)
+        conclude(cursor, rules, parameters, lambda step: None, lambda: None)
         cursor.execute(_COMPARE, parameters)
         for verdict, line, operations, before, why, turn, count in cursor.fetchall():
             if turn == 1:
