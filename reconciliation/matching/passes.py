@@ -93,27 +93,36 @@ WHERE b.provider = %(provider)s AND b.live = %(live)s AND b.resolved_at IS NULL 
     "ANALYZE open_before",
 )
 
-# `x` is an operation that the line names: it has not ended, or is not the one that the break is about, or others of its payment may make up the
-# amount with it.
-_NEWS = """(x.ended_at IS NULL
-        OR NOT EXISTS (SELECT FROM open_before n WHERE n.line_id = l.id AND n.operation_id = x.id)
-        OR EXISTS (SELECT FROM operation y WHERE y.payment_id = x.payment_id AND y.id <> x.id AND y.kind IN ('SALE', 'CAPTURE', 'REFUND')
-                       AND (y.kind = 'REFUND') = (x.kind = 'REFUND')))"""
+# What stirs the break of a line: an operation that the line names has not ended, or is not the one that the break is about; it was claimed by
+# another, or is not any more what makes a duplicate of the line; or others of its payment may make up the amount with it. A fee stays as it is.
 NO_STATEMENT = "No statement of this day came."
 STIR = (
-    f"""
-UPDATE open_before b SET asked = true
-FROM statement_line l
-WHERE l.id = b.line_id AND NOT b.asked AND {_UNCLAIMED_LINE} AND (
-    l.type IN ('CHARGEBACK', 'REVERSAL')
-    OR (b.operation_id IS NOT NULL
-        AND (b.kind = 'DUPLICATE_LINE') <> EXISTS (SELECT FROM reconciliation_match m WHERE m.operation_id = b.operation_id))
-    OR EXISTS (SELECT FROM operation x WHERE x.reference = l.our_reference AND {_NEWS})
-    OR EXISTS (SELECT FROM operation x JOIN payment p ON p.id = x.payment_id
-               WHERE x.provider_reference = l.provider_reference AND x.provider_reference <> ''
-                   AND p.provider_account_id = l.provider_account_id AND {_NEWS}))
+    """
+WITH quiet AS MATERIALIZED (
+    SELECT b.id, b.kind, b.operation_id, l.id AS line_id, l.type, l.our_reference, l.provider_reference, l.provider_account_id
+    FROM open_before b JOIN statement_line l ON l.id = b.line_id
+    WHERE NOT b.asked AND b.kind <> 'FEE_MISMATCH'
+), named AS (
+    SELECT q.line_id, x.id, x.ended_at FROM quiet q JOIN operation x ON x.reference = q.our_reference
+    UNION ALL
+    SELECT q.line_id, x.id, x.ended_at FROM quiet q
+    JOIN operation x ON x.provider_reference = q.provider_reference AND x.provider_reference <> ''
+    JOIN payment p ON p.id = x.payment_id AND p.provider_account_id = q.provider_account_id
+), stirred AS (
+    SELECT n.line_id FROM named n LEFT JOIN open_before b ON b.line_id = n.line_id AND b.operation_id = n.id
+    WHERE n.ended_at IS NULL OR b.id IS NULL
+    UNION ALL
+    SELECT line_id FROM quiet WHERE type IN ('CHARGEBACK', 'REVERSAL')
+    UNION ALL
+    SELECT q.line_id FROM quiet q LEFT JOIN reconciliation_match m ON m.operation_id = q.operation_id
+    WHERE q.operation_id IS NOT NULL AND (q.kind = 'DUPLICATE_LINE') <> (m.id IS NOT NULL)
+    UNION ALL
+    SELECT q.line_id FROM quiet q JOIN operation x ON x.id = q.operation_id JOIN operation y ON y.payment_id = x.payment_id AND y.id <> x.id
+    WHERE q.kind IN ('AMOUNT_MISMATCH', 'DUPLICATE_LINE') AND y.kind <> 'AUTHORIZE' AND (y.kind = 'REFUND') = (x.kind = 'REFUND')
+)
+UPDATE open_before SET asked = true WHERE line_id IN (SELECT line_id FROM stirred)
 """,
-    f"UPDATE open_before b SET asked = true WHERE b.kind = 'MISSING_AT_PROVIDER' AND b.cause = '{NO_STATEMENT}' AND NOT b.asked",
+    f"UPDATE open_before SET asked = true WHERE kind = 'MISSING_AT_PROVIDER' AND cause = '{NO_STATEMENT}'",
 )
 
 COLLECT_REST = (
@@ -316,9 +325,8 @@ INSERT INTO finding
 SELECT CASE WHEN c.duplicate THEN 'DUPLICATE_LINE' ELSE r.kind END, l.day, l.id, o.id, o.currency, {OUR_AMOUNT}, l.currency, l.amount_minor,
        CASE WHEN c.duplicate THEN 'Another line of a statement speaks of the same operation.' ELSE r.cause END
 FROM (
-    SELECT c.*, row_number() OVER (PARTITION BY c.operation_id ORDER BY c.line_id) > 1
-                OR EXISTS (SELECT FROM reconciliation_match m WHERE m.operation_id = c.operation_id) AS duplicate
-    FROM choice c
+    SELECT c.*, row_number() OVER (PARTITION BY c.operation_id ORDER BY c.line_id) > 1 OR m.id IS NOT NULL AS duplicate
+    FROM choice c LEFT JOIN reconciliation_match m ON m.operation_id = c.operation_id
     WHERE c.place = 1 AND c.ties = 1 AND c.group_id IS NULL AND (c.rule <> 'AMOUNT_AND_DATE' OR c.rivals = 1)
 ) c
 JOIN rest_line l ON l.id = c.line_id
@@ -428,11 +436,16 @@ ORDER BY o.id, o.day
 """
 
 # What has been claimed by now, by whomever, is no longer open.
-STIR_CLAIMED = """
-UPDATE open_before b SET asked = true
-WHERE NOT b.asked AND CASE WHEN b.line_id IS NULL THEN EXISTS (SELECT FROM reconciliation_match m WHERE m.operation_id = b.operation_id)
-                           ELSE b.kind <> 'FEE_MISMATCH' AND EXISTS (SELECT FROM reconciliation_match m WHERE m.line_id = b.line_id) END
-"""
+STIR_CLAIMED = (
+    """
+UPDATE open_before b SET asked = true FROM reconciliation_match m
+WHERE NOT b.asked AND (m.line_id = b.line_id AND b.kind <> 'FEE_MISMATCH')
+""",
+    """
+UPDATE open_before b SET asked = true FROM reconciliation_match m
+WHERE NOT b.asked AND m.operation_id = b.operation_id AND b.line_id IS NULL
+""",
+)
 
 CLOSE_BREAKS = """
 UPDATE reconciliation_break b SET resolved_at = %(now)s, resolved_by_run_id = %(run)s, resolution = 'EXPLAINED'

@@ -100,7 +100,8 @@ def compare(
             cursor, rules, parameters, progress, lambda: _book_tolerated(cursor, run, actor, now)
         )
         progress("close and open breaks")
-        cursor.execute(passes.STIR_CLAIMED)
+        for statement in passes.STIR_CLAIMED:
+            cursor.execute(statement)
         cursor.execute(passes.CLOSE_BREAKS, parameters)
         run.breaks_closed = cursor.rowcount
         cursor.execute(passes.OPEN_BREAKS, parameters)
@@ -131,7 +132,8 @@ def conclude(
             rows += max(cursor.rowcount, 0)
         return rows
 
-    cursor.execute("SET LOCAL work_mem = '128MB'")
+    # Large sorts and hashes in memory; and a look-up by index for what it costs where the tables are in memory or on an SSD.
+    cursor.execute("SET LOCAL work_mem = '128MB'; SET LOCAL random_page_cost = 1.1")
     execute("match by our reference", (*passes.COLLECT_DAY, passes.bulk(rules)))
     _match_bulk(cursor, parameters)
     execute("see what may have changed", (*passes.OPEN_BEFORE, *passes.STIR))
