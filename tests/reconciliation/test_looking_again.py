@@ -16,9 +16,10 @@ from common.errors import CounterfoilError
 from common.money import Money
 from payments.models import Operation
 from payments.services.captures import capture_request
-from reconciliation.models import Break, Source
+from reconciliation.models import Break
 from reconciliation.services.resolutions import MATCH, WRITE_OFF, propose_resolution
 from tests.factories import ProviderAccountFactory, new_transaction, sale_of, settle
+from tests.factories.agreed import source_agreed
 from tests.reconciliation.given import ACTOR, DAY, NEXT_MORNING, NOON, Listed, imported, listed, reconciled
 from tests.reconciliation.people import person
 
@@ -50,7 +51,8 @@ class World:
         self.account = ProviderAccountFactory(provider="migs")
         self.holding = ProviderAccountFactory(provider="migs", mode="authorise", merchant=self.account.merchant)
         self.maker, self.second = person("maker"), person("second", "finance_lead")
-        Source.objects.filter(pk="migs").update(fee_basis_points=0, fee_fixed_minor=0, fee_fixed_business_minor=0)
+        source_agreed("migs", fee_basis_points=0, fee_fixed_minor=0, fee_fixed_business_minor=0)
+        self.basis_points = 0
         self.operations: list[Operation] = []
         self.waiting: list[Listed] = []
         self.holds: list[str] = []
@@ -141,7 +143,9 @@ class World:
         self.now += timedelta(days=1)
 
     def price(self, basis_points: int, _: int) -> None:
-        Source.objects.filter(pk="migs").update(fee_basis_points=basis_points)
+        if basis_points != self.basis_points:
+            source_agreed("migs", fee_basis_points=basis_points)
+            self.basis_points = basis_points
 
     def by_hand(self, which: int, other: int) -> None:
         found = list(Break.objects.filter(resolved_at=None).order_by("pk"))

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("payments", "0024_within_one_merchant"),
+        ("payments", "0026_fee_plan_agreed_rules"),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reconciliation", "0025_references_by_hash"),
+        ("reconciliation", "0028_agreed_rules"),
     ]
 
     operations = [
