@@ -48,6 +48,8 @@ def label_of(model: type[Model], column: str) -> str:
 def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict | list):
+        return f"{len(value)} entries"
     return "none" if value in (None, "") else str(value)
 
 
@@ -77,7 +79,7 @@ class Setting:
         return Act(self.kind, self.title, self.may_propose, self.may_approve, self._lock, self._agree)
 
     def propose(self, *, wanted: Model, reason: str, by: User, actor: Actor, now: datetime) -> Proposal:
-        """Ask that the row becomes `wanted`, which is not saved; without a key it is new.
+        """Ask that the row becomes `wanted`, which is not saved; without a key, or with one that is not there yet, it is new.
 
         Pinned: the columns as they are. Raises InvalidRequest (nothing changes, or a value is not allowed) and as common.approvals.propose does.
         """
@@ -90,7 +92,7 @@ class Setting:
             kind=self.kind,
             subject_type=self.subject,
             subject_id=self.about(wanted),
-            summary=self._summary(wanted, changes_of(known, row)),
+            summary=self._summary(wanted, changes_of(known, row) if before else None),
             reason=reason,
             pins=[self._pin(before)] if before else [],
             by=by,
@@ -99,11 +101,13 @@ class Setting:
             parameters={"row": row, "before": known, "key": before.pk if before else None},
         )
 
-    def _summary(self, wanted: Model, changes: Mapping[str, list[Any]]) -> str:
+    def _summary(self, wanted: Model, changes: Mapping[str, list[Any]] | None) -> str:
+        if changes is None:
+            return f"{wanted}, which is new"
         said = "; ".join(
             f"{label_of(self.model, name)} {_word(old)} to {_word(new)}" for name, (old, new) in changes.items()
         )
-        return f"{wanted}: {said}" if wanted.pk else f"{wanted}, which is new"
+        return f"{wanted}: {said}"
 
     @property
     def key(self) -> str:

@@ -119,6 +119,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Bank balances", "balance", "reconciliation.bankbalance"),
                     _item("Sources", "input", "reconciliation.source"),
                     _item("Bank accounts", "account_balance_wallet", "reconciliation.bankaccount"),
+                    _item("Bank holidays", "event_busy", "reconciliation.bankcalendar"),
                     _item("Remittances", "payments", "reconciliation.remittance"),
                     _item("Match groups", "hub", "reconciliation.matchgroup"),
                     _item("Matching rules", "tune", "reconciliation.ruleset"),

@@ -14,6 +14,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from reconciliation.models import FileFormat, Side, Source
+from reconciliation.settlement.calendar import business_day
 
 DEFAULTS: tuple[dict[str, Any], ...] = (
     {
@@ -45,8 +46,14 @@ DEFAULTS: tuple[dict[str, Any], ...] = (
 
 
 def sync_sources(**_signal: Any) -> None:
-    """Add the sources of DEFAULTS that are not there. Does nothing in a database that has been migrated back to before sources."""
-    if Source._meta.db_table not in connection.introspection.table_names():
+    """Add the sources of DEFAULTS that are not there. Does nothing in a database that has been migrated back to before a column of theirs."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = %s",
+            [Source._meta.db_table],
+        )
+        known = {name for (name,) in cursor.fetchall()}
+    if not known >= {field.column for field in Source._meta.concrete_fields}:
         return
     Source.objects.bulk_create(
         [Source(**{"side": Side.PROVIDER} | values) for values in DEFAULTS], ignore_conflicts=True
@@ -68,8 +75,9 @@ def due_at(source: Source, day: date) -> datetime:
 
 
 def remit_on(source: Source, day: date) -> date:
-    """When the bank should have the money of the source's `day`."""
-    return day + timedelta(days=source.remit_days)
+    """When the bank should have the money of the source's `day`; of a source with a calendar, on a business day."""
+    due = day + timedelta(days=source.remit_days)
+    return business_day(due, source.calendar.days) if source.calendar else due
 
 
 def day_ends_at(source: Source, day: date) -> datetime:

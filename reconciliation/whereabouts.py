@@ -17,7 +17,9 @@ from zoneinfo import ZoneInfo
 from django.db import connection
 
 from reconciliation.models import SettlementTerms, Source
+from reconciliation.models.calendar import holidays_of
 from reconciliation.settlement.calendar import Cycle, closing_days, cut_off_at, pay_on
+from reconciliation.sources import remit_on
 
 
 class Step(StrEnum):
@@ -103,14 +105,14 @@ def ways_of(transaction_ids: Collection[str], *, today: date) -> Mapping[str, Wa
         rows = cursor.fetchall()
     if not rows:
         return {}
-    sources = {source.code: source for source in Source.objects.all()}
+    sources = {source.code: source for source in Source.objects.select_related("calendar")}
     terms = _terms({row[1] for row in rows})
     return {row[0]: _way(row, sources.get(row[5]), terms.get((row[1], row[2], row[3])), today) for row in rows}
 
 
 def _terms(merchants: Collection[str]) -> dict[tuple[str, bool, str], SettlementTerms]:
     """The terms that hold now, by merchant, mode and currency."""
-    rows = SettlementTerms.objects.filter(merchant__in=merchants).order_by("version")
+    rows = SettlementTerms.objects.filter(merchant__in=merchants).select_related("calendar").order_by("version")
     return {(each.merchant_id, each.live, each.currency): each for each in rows}
 
 
@@ -121,9 +123,10 @@ def _way(row: tuple[Any, ...], source: Source | None, terms: SettlementTerms | N
     captured_on = paid_at.astimezone(ZoneInfo(source.zone if source else zone)).date()
     in_zone = ZoneInfo(zone)
     statement_due = captured_on + timedelta(days=source.due_days if source else 1)
-    bank_due = due_on or captured_on + timedelta(days=source.remit_days if source else 1)
-    closes = _closes(paid_at, in_zone, terms or SettlementTerms())
-    pays = pays_on or pay_on(closes, (terms or SettlementTerms()).pay_after_days)
+    bank_due = due_on or (remit_on(source, captured_on) if source else captured_on + timedelta(days=1))
+    terms = terms or SettlementTerms()
+    closes = _closes(paid_at, in_zone, terms)
+    pays = pays_on or pay_on(closes, terms.pay_after_days, holidays_of(terms.calendar))
     paid_out = paid_out_at.astimezone(in_zone).date() if paid_out_at and payout_state == "PAID" else None
 
     def link(step: Step, done: date | None, due: date, what: str, key: Any, text: Any) -> Link:

@@ -108,9 +108,12 @@ class AgreedAdmin(ConsoleAdmin):
         self, request: HttpRequest, row: Model | None, fields: Sequence[str], title: str, back: str
     ) -> HttpResponse:
         form_class = modelform_factory(
-            self.model, fields=fields, formfield_callback=partial(self.formfield_for_dbfield, request=request)
+            self.model,
+            form=self.form,
+            fields=fields,
+            formfield_callback=partial(self.formfield_for_dbfield, request=request),
         )
-        form, refused = form_class(request.POST or None, instance=row), ""
+        form, refused = form_class(request.POST or None, request.FILES or None, instance=row), ""
         form.fields["reason"] = forms.CharField(
             max_length=255, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), help_text="Kept in the audit log."
         )

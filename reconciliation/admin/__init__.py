@@ -3,6 +3,7 @@
 from reconciliation.admin import (
     bank,
     breaks,
+    calendars,
     days,
     fee_claims,
     groups,
@@ -21,6 +22,7 @@ from reconciliation.admin import (
 __all__ = [
     "bank",
     "breaks",
+    "calendars",
     "days",
     "fee_claims",
     "groups",

@@ -295,7 +295,7 @@ class SettlementTermsAdmin(ConsoleAdmin):
     ordering = ("merchant__code", "currency", "-version")
     details = (
         (None, (related("merchant", "Merchant"), "currency", mode(), "version")),
-        ("Period", ("cycle", "weekday", "cut_off", "pay_after_days", "only_proven")),
+        ("Period", ("cycle", "weekday", "cut_off", "pay_after_days", "calendar", "only_proven")),
         (
             "Reserve and payout",
             ("reserve_basis_points", "reserve_days", money("minimum_payout_minor", "Minimum payout")),

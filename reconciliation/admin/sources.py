@@ -41,6 +41,7 @@ class SourceAdmin(AgreedAdmin, EditableAdmin):
         "due_days",
         "due_time",
         "remit_days",
+        "calendar",
         "amount_tolerance_minor",
         "day_tolerance",
         "approved",
@@ -52,7 +53,7 @@ class SourceAdmin(AgreedAdmin, EditableAdmin):
     details = (
         (None, ("code", "name", "side", "is_active")),
         ("Files", ("format", "mapping_version", "zone", "encoding", "approved", "fetch_url")),
-        ("When due", ("due_days", "due_time", "remit_days")),
+        ("When due", ("due_days", "due_time", "remit_days", "calendar")),
         ("Tolerated", ("amount_tolerance_minor", "day_tolerance")),
         ("The provider's contract", ("fee_basis_points", "fee_fixed_minor", "fee_fixed_business_minor")),
         ("Agreed by", (related("proposal", "Two people"), waiting(SOURCE))),

@@ -15,7 +15,7 @@ from unfold.widgets import (
 from common.fields import validate_currency
 from common.money import InvalidAmount, Money
 from merchants.models import Merchant
-from reconciliation.models import PayTo
+from reconciliation.models import BankCalendar, PayTo
 from reconciliation.services.terms import NewTerms
 from reconciliation.settlement.calendar import Cycle
 
@@ -58,6 +58,14 @@ class TermsForm(forms.Form):
         label="Paid after",
         widget=UnfoldAdminTextInputWidget(),
         help_text="T + n: business days after the closing day.",
+    )
+    calendar = forms.ModelChoiceField(
+        BankCalendar.objects.all(),
+        required=False,
+        empty_label="Saturdays and Sundays only",
+        label="Bank holidays of",
+        widget=UnfoldAdminSelectWidget,
+        help_text="Its days are no business days.",
     )
     reserve = forms.DecimalField(
         initial=0,
@@ -120,6 +128,7 @@ class TermsForm(forms.Form):
             weekday=int(weekday) if weekday else None,
             cut_off=cleaned["cut_off"],
             pay_after_days=cleaned["pay_after_days"],
+            calendar_id=cleaned["calendar"].pk if cleaned["calendar"] else None,
             reserve_basis_points=int(cleaned["reserve"] * 100),
             reserve_days=cleaned["reserve_days"],
             minimum_payout_minor=cleaned["minimum_payout"] or 0,

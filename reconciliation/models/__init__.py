@@ -1,5 +1,6 @@
 from reconciliation.models.bank import BankBalance, BankLine, Remittance
 from reconciliation.models.break_filter import BreakFilter
+from reconciliation.models.calendar import BankCalendar
 from reconciliation.models.day import CloseState, DayClose
 from reconciliation.models.fee_claim import FeeClaim, FeeClaimLine, FeeClaimRefund
 from reconciliation.models.matching import (
@@ -39,6 +40,7 @@ __all__ = [
     "RULE_SET_MOVES",
     "BankAccount",
     "BankBalance",
+    "BankCalendar",
     "BankLine",
     "BankMatch",
     "Break",

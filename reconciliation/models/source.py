@@ -18,6 +18,7 @@ from django.db.models import Q
 
 from common.fields import currency_field
 from common.models import Proposal
+from reconciliation.models.calendar import BankCalendar
 
 
 class Side(models.TextChoices):
@@ -61,6 +62,7 @@ SOURCE_AGREED = (
         "day_tolerance",
     ),
     *("approved", "fee_basis_points", "fee_fixed_minor", "fee_fixed_business_minor", "fetch_url", "is_active"),
+    "calendar_id",
 )
 BANK_ACCOUNT_AGREED = ("source_id", "account_key", "live", "currency", "holder", "bic")
 
@@ -92,6 +94,14 @@ class Source(models.Model):
     due_time = models.TimeField(default=time(6, 0), help_text="At this time of the source's zone.")
     remit_days = models.PositiveSmallIntegerField(
         default=1, help_text="Days after the statement's day when the bank should have the money."
+    )
+    calendar = models.ForeignKey(
+        BankCalendar,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Money due on a weekend or one of its holidays is due on the next business day. None: on any day.",
     )
     amount_tolerance_minor = models.PositiveIntegerField(
         default=0, help_text="Minor units that a remittance and the bank's line may differ by."

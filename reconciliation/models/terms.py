@@ -17,6 +17,7 @@ from common.fields import currency_field, id_field, minor_field
 from common.models import Proposal
 from merchants.models import Merchant
 from payments.models import Account
+from reconciliation.models.calendar import BankCalendar
 from reconciliation.settlement.calendar import Cycle
 
 
@@ -30,6 +31,7 @@ TERMS_AGREED = (
     *("id", "merchant_id", "live", "currency", "version", "cycle", "weekday", "cut_off", "pay_after_days"),
     *("reserve_basis_points", "reserve_days", "minimum_payout_minor", "only_proven"),
     *("pay_to", "account_id", "bank_sealed", "bank_hint"),
+    "calendar_id",
 )
 
 
@@ -56,6 +58,14 @@ class SettlementTerms(models.Model):
     )
     pay_after_days = models.PositiveSmallIntegerField(
         default=1, help_text="T + n: business days from the closing day to the payout."
+    )
+    calendar = models.ForeignKey(
+        BankCalendar,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Whose holidays are no business days. None: Saturdays and Sundays only.",
     )
     reserve_basis_points = models.PositiveIntegerField(
         default=0, help_text="Held back of what was paid less what was given back: 500 is 5 %."

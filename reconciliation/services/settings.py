@@ -1,4 +1,4 @@
-"""What finance has agreed with sources, and our accounts at banks: two people change them, because they make differences vanish and lead money away."""
+"""What finance has agreed with sources, our accounts at banks, and bank holidays: two people change them, because they make differences vanish and lead money away."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from datetime import datetime
 
 from common.agreed import Setting
 from common.ids import new_id
-from reconciliation.models import BankAccount, PayoutBank, Source
+from reconciliation.models import BankAccount, BankCalendar, PayoutBank, Source
+from reconciliation.models.calendar import CALENDAR_AGREED
 from reconciliation.models.payout import PAYOUT_BANK_AGREED
 from reconciliation.models.source import BANK_ACCOUNT_AGREED, SOURCE_AGREED
 
@@ -54,4 +55,15 @@ PAYOUT_BANK = Setting(
     fill=_new_payout_bank,
     **_ACCOUNTS,
 )
-SETTINGS = (SOURCE, BANK_ACCOUNT, PAYOUT_BANK)
+CALENDAR = Setting(
+    kind="bank_calendar.set",
+    title="Set bank holidays",
+    subject="bank_calendar",
+    model=BankCalendar,
+    columns=CALENDAR_AGREED,
+    may_propose="reconciliation.propose_bankcalendar",
+    may_approve="reconciliation.approve_bankcalendar",
+    about=lambda calendar: calendar.code,
+    fill=_nothing,
+)
+SETTINGS = (SOURCE, BANK_ACCOUNT, PAYOUT_BANK, CALENDAR)

@@ -27,6 +27,7 @@ from payments.ledger.recipes import Leg
 from payments.models import LedgerAccount
 from payments.models.ledger import AccountKind
 from reconciliation.models import ReserveRelease, Settlement, SettlementState, SettlementTerms
+from reconciliation.models.calendar import holidays_of
 from reconciliation.services.locks import hold, patient
 from reconciliation.services.payloads import settlement_payload
 from reconciliation.settlement import claims
@@ -244,7 +245,7 @@ def _conclude(settlement: Settlement, terms: SettlementTerms, last: Settlement |
     settlement.net_minor = before - settlement.reserve_held_minor
     pays = settlement.net_minor > 0 and settlement.net_minor >= terms.minimum_payout_minor
     settlement.state = SettlementState.CREATED if pays else SettlementState.CARRIED
-    settlement.pay_on = pay_on(settlement.day, terms.pay_after_days)
+    settlement.pay_on = pay_on(settlement.day, terms.pay_after_days, holidays_of(terms.calendar))
 
 
 def _write(settlement: Settlement, book: Book, releases: Sequence[Settlement], actor: Actor, now: datetime) -> None:

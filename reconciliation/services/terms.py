@@ -22,7 +22,7 @@ from common.ids import new_id
 from common.models import Proposal
 from merchants.models import Merchant
 from payments.models import Account
-from reconciliation.models import PayTo, SettlementTerms
+from reconciliation.models import BankCalendar, PayTo, SettlementTerms
 from reconciliation.models.terms import TERMS_AGREED
 from reconciliation.settlement.calendar import MIDNIGHT, Cycle
 
@@ -48,6 +48,7 @@ class NewTerms:
     weekday: int | None = None
     cut_off: time = MIDNIGHT
     pay_after_days: int = 1
+    calendar_id: str | None = None
     reserve_basis_points: int = 0
     reserve_days: int = 0
     minimum_payout_minor: int = 0
@@ -76,6 +77,7 @@ def terms_propose(
         weekday=new.weekday,
         cut_off=new.cut_off,
         pay_after_days=new.pay_after_days,
+        calendar_id=new.calendar_id,
         reserve_basis_points=new.reserve_basis_points,
         reserve_days=new.reserve_days,
         minimum_payout_minor=new.minimum_payout_minor,
@@ -174,6 +176,8 @@ def _wrong(new: NewTerms, key: Mapping[str, Any]) -> list[str]:
         errors.append("Name the one place where the money goes.")
     if new.account_id is not None and not Account.objects.filter(pk=new.account_id, **key).exists():
         errors.append("The account is not the merchant's in this mode and currency.")
+    if new.calendar_id is not None and not BankCalendar.objects.filter(pk=new.calendar_id).exists():
+        errors.append("There is no such calendar.")
     if new.bank is not None:
         errors += _wrong_bank(new.bank)
     return errors

@@ -6,6 +6,7 @@ with the offset before, one that they show twice is the first of the two; so cut
 
 from __future__ import annotations
 
+from collections.abc import Set
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -49,13 +50,16 @@ def cut_off_at(day: date, cut_off: time, zone: ZoneInfo) -> datetime:
     return datetime.combine(on, cut_off, tzinfo=zone).astimezone(UTC)
 
 
-def pay_on(day: date, business_days: int) -> date:
-    """T + n: `business_days` Mondays to Fridays after `day`. T + 0 on a weekend is the Monday after; bank holidays are not known."""
-    found = day
-    while found.weekday() >= _SATURDAY:
-        found += timedelta(days=1)
+def business_day(day: date, holidays: Set[date] = frozenset()) -> date:
+    """`day`, or the first after it that is no Saturday, Sunday or holiday."""
+    while day.weekday() >= _SATURDAY or day in holidays:
+        day += timedelta(days=1)
+    return day
+
+
+def pay_on(day: date, business_days: int, holidays: Set[date] = frozenset()) -> date:
+    """T + n: so many business days after `day`. T + 0 on a day that is none is the next one that is."""
+    found = business_day(day, holidays)
     for _ in range(business_days):
-        found += timedelta(days=1)
-        while found.weekday() >= _SATURDAY:
-            found += timedelta(days=1)
+        found = business_day(found + timedelta(days=1), holidays)
     return found

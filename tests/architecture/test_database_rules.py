@@ -55,6 +55,7 @@ NEVER_DELETED = [
     "payout",
     "payout_file",
     "payout_bank",
+    "bank_calendar",
     "settlement",
     "reconciliation_rule_set",
     "quarantined_line",

@@ -14,8 +14,8 @@ from common.changes import Actor
 from common.models import Proposal
 from payments.models import FeePlan
 from payments.services.fee_plans import fee_plan_propose
-from reconciliation.models import BankAccount, PayoutBank, SettlementTerms, Source
-from reconciliation.services.settings import BANK_ACCOUNT, PAYOUT_BANK, SOURCE
+from reconciliation.models import BankAccount, BankCalendar, PayoutBank, SettlementTerms, Source
+from reconciliation.services.settings import BANK_ACCOUNT, CALENDAR, PAYOUT_BANK, SOURCE
 from reconciliation.services.terms import NewTerms, terms_propose
 from tests.factories.payments import NOW
 
@@ -46,6 +46,13 @@ def new_payout_bank(now: datetime = NOW, **values: Any) -> PayoutBank:
     given = {"live": False, "currency": "MYR", "source": "mybank", "account_key": "514011112222", "name": "Counterfoil"}
     proposal = by_two(PAYOUT_BANK.propose, wanted=PayoutBank(**(given | values)), now=now)
     return PayoutBank.objects.get(proposal=proposal)
+
+
+def new_calendar(code: str = "MY", holidays: dict[str, str] | None = None) -> BankCalendar:
+    """A country's bank holidays; by default Malaysia's new year of 2026."""
+    days = {"2026-02-17": "Chinese New Year", "2026-02-18": "Chinese New Year"} if holidays is None else holidays
+    by_two(CALENDAR.propose, wanted=BankCalendar(code=code, name="Banks", holidays=days))
+    return BankCalendar.objects.get(pk=code)
 
 
 def source_agreed(code: str, **changes: Any) -> Source:

@@ -19,13 +19,14 @@ from common.errors import Forbidden, InvalidRequest, InvalidState
 from common.models import AuditRecord, Proposal
 from payments.ledger.fees import Tier
 from reconciliation.models import BankAccount, Break, PayoutBank, Source
-from reconciliation.services.settings import BANK_ACCOUNT, PAYOUT_BANK, SOURCE
+from reconciliation.services.settings import BANK_ACCOUNT, CALENDAR, PAYOUT_BANK, SOURCE
 from reconciliation.services.terms import NewTerms
 from tests.console.conftest import SignIn
 from tests.factories import MerchantFactory, ProviderAccountFactory
 from tests.factories.agreed import (
     by_two,
     new_bank_account,
+    new_calendar,
     new_payout_bank,
     plan_agreed,
     source_agreed,
@@ -41,7 +42,12 @@ from tests.reconciliation.test_rule_sets import sold
 pytestmark = pytest.mark.django_db
 REASON = {"reason": "Checked", "_form_submitted": "True"}
 ACTOR = Actor("operator:test")
-EACH = ("source", "bank_account", "payout_bank")
+EACH = ("source", "bank_account", "payout_bank", "bank_calendar")
+ANOTHER = {  # a row that nobody agreed on
+    "bank_account": {"id": 999, "account_key": "666"},
+    "payout_bank": {"id": "999", "live": True},
+    "bank_calendar": {"code": "XX"},
+}
 
 
 def bank() -> Source:
@@ -56,6 +62,8 @@ def given(name: str) -> tuple[Setting, Any, str]:
         return SOURCE, source_agreed("fpx", fee_fixed_minor=60), "amount_tolerance_minor"
     if name == "bank_account":
         return BANK_ACCOUNT, new_bank_account(bank(), "514011112222", holder="Us"), "holder"
+    if name == "bank_calendar":
+        return CALENDAR, new_calendar(), "name"
     return PAYOUT_BANK, new_payout_bank(), "account_key"
 
 
@@ -131,10 +139,10 @@ def test_sql_changes_nothing_that_was_not_agreed_on_last(name: str) -> None:
     yes(waiting, two_people()[1])
     back = f"UPDATE {table} SET {column} = %s, proposal_id = %s WHERE {key} = %s"
     assert sql(back, getattr(row, column), first, row.pk) == f"{table}_as_agreed"
-    if name != "source":
+    if name in ANOTHER:
         values = {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
         with pytest.raises(IntegrityError) as refused, database.atomic():
-            type(row).objects.create(**values | {setting.key: "999", "live": True, "account_key": "666"})
+            type(row).objects.create(**values | ANOTHER[name])
         assert constraint_of(refused.value) == f"{table}_as_agreed"
 
 
@@ -158,9 +166,17 @@ def test_a_price_that_nobody_agreed_to_makes_no_difference_vanish() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [{"fee_fixed_minor": 1}, {"amount_tolerance_minor": 1}, {"day_tolerance": 4}, {"due_days": 2}, {"approved": "X"}],
+    [
+        {"fee_fixed_minor": 1},
+        {"amount_tolerance_minor": 1},
+        {"day_tolerance": 4},
+        {"due_days": 2},
+        {"approved": "X"},
+        {"calendar_id": "MY"},
+    ],
 )
 def test_a_new_source_begins_with_nothing_agreed(values: dict[str, Any]) -> None:
+    new_calendar()
     with pytest.raises(IntegrityError) as refused, database.atomic():
         Source.objects.create(code="cards", name="Cards", side="PROVIDER", format="mapped", **values)
     assert constraint_of(refused.value) == "reconciliation_source_as_agreed"
@@ -264,6 +280,7 @@ def test_an_account_of_ours_is_proposed_in_the_console(sign_in: SignIn) -> None:
 PLANTED = {
     "reconciliation_source": "amount_tolerance_minor = 500",
     "bank_account": "holder = 'Somebody'",
+    "bank_calendar": 'holidays = holidays || \'{"2026-02-19": "x"}\'',
     "payout_bank": "account_key = '666', proposal_id = NULL",
     "settlement_terms": "bank_hint = 'x'",
     "fee_plan": "minimum_minor = 1, proposal_id = NULL",

@@ -96,3 +96,20 @@ def test_the_last_closing_day_is_never_far() -> None:
 )
 def test_paid_some_business_days_later(day: date, business_days: int, expected: date) -> None:
     assert pay_on(day, business_days) == expected
+
+
+RAYA = {date(2026, 3, 20), date(2026, 3, 21), date(2026, 3, 23)}  # Friday, Saturday, Monday
+
+
+@pytest.mark.parametrize(
+    ("day", "business_days", "expected"),
+    [
+        (date(2026, 3, 18), 1, date(2026, 3, 19)),
+        (date(2026, 3, 19), 1, date(2026, 3, 24)),  # over the holidays and the weekend between them
+        (date(2026, 3, 19), 2, date(2026, 3, 25)),
+        (date(2026, 3, 20), 0, date(2026, 3, 24)),
+        (date(2026, 3, 22), 1, date(2026, 3, 25)),  # from Sunday: Tuesday is the first business day
+    ],
+)
+def test_bank_holidays_are_no_business_days(day: date, business_days: int, expected: date) -> None:
+    assert pay_on(day, business_days, RAYA) == expected
