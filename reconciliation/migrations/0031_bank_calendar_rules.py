@@ -41,7 +41,7 @@ def _with_calendar(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reconciliation", "0029_bank_calendars")]
+    dependencies = [("reconciliation", "0030_bank_calendars")]
     operations = [
         no_delete("bank_calendar"),
         as_agreed("bank_calendar", "bank_calendar.set", ("code", "name", "holidays")),

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("common", "0005_as_agreed"),
-        ("reconciliation", "0028_agreed_rules"),
+        ("reconciliation", "0029_what_a_run_looks_at"),
     ]
 
     operations = [
