@@ -264,3 +264,39 @@ def test_a_transfer_does_not_reach_into_another_merchants_account():
         with pytest.raises(IntegrityError) as refused:
             run("UPDATE transaction SET to_account_id = %s WHERE id = %s", strange.pk, made.pk)
         assert constraint_of(refused.value) == "transfer_within_its_merchant"
+
+
+# Tables that every payment or every line of a night writes.
+WRITTEN_MOST = [
+    *(
+        "transaction",
+        "payment",
+        "operation",
+        "refund",
+        "provider_event",
+        "journal_entry",
+        "posting",
+        "fee_charge",
+        "fact",
+    ),
+    *("audit_record", "idempotency_record", "webhook_delivery"),
+    *(
+        "statement_line",
+        "reconciliation_match",
+        "reconciliation_break",
+        "reconciliation_match_group",
+        "settlement",
+        "settlement_line",
+    ),
+]
+
+
+def test_keys_of_hot_tables_have_no_second_index_for_prefixes() -> None:
+    """Django adds one to each text column that is indexed; a new one is dropped with common.indexes.without_prefix_indexes."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_opclass o ON o.oid = ANY (i.indclass)
+               WHERE i.indrelid = ANY (%s::regclass[]) AND o.opcname IN ('varchar_pattern_ops', 'text_pattern_ops')""",
+            [WRITTEN_MOST],
+        )
+        assert cursor.fetchall() == []

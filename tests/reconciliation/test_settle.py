@@ -366,7 +366,7 @@ def test_a_line_is_not_added_to_a_settlement_that_is_made(made: Settlement) -> N
 
 
 def test_a_line_needs_an_entry_that_is_there(made: Settlement) -> None:
-    refused("no journal entry jrn_none", _copy("stl_other", "'jrn_none'"))
+    refused("entry_id jrn_none of settlement_line is not in journal_entry", _copy("stl_other", "'jrn_none'"))
 
 
 def test_a_settlement_without_its_lines_does_not_commit(made: Settlement) -> None:
