@@ -11,7 +11,7 @@ _BEFORE = import_module("reconciliation.migrations.0022_settlement_line_entries"
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reconciliation", "0028_agreed_rules")]
+    dependencies = [("reconciliation", "0031_bank_calendar_rules")]
     operations = [
         migrations.RunSQL(_BEFORE.reverse_sql, _BEFORE.sql),
         set_wise_reference("settlement_line", "entry_id", "journal_entry"),

@@ -6,7 +6,7 @@ from common.indexes import without_prefix_indexes
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payments", "0026_fee_plan_agreed_rules")]
+    dependencies = [("payments", "0027_operation_by_provider_ref")]
     operations = [
         without_prefix_indexes(
             "transaction", "payment", "operation", "refund", "provider_event", "journal_entry", "posting", "fee_charge"
