@@ -52,6 +52,7 @@ class BreakPage:
     comments: Sequence[Any]
     proposals: Sequence[Proposal]
     transaction: Any
+    both: bool
     owner_is_me: bool
     can: dict[str, bool]
 
@@ -79,6 +80,7 @@ def break_page(found: Break, user: Any) -> BreakPage:
         comments=list(found.comments.select_related("author")),
         proposals=proposals,
         transaction=operation.payment.transaction if operation else None,
+        both=both,
         owner_is_me=found.owner_id == user.pk,
         can={
             "work": open_ and user.has_perm("reconciliation.work_break"),
@@ -246,7 +248,7 @@ def near(item: Any, found: Break, why_not: str = "") -> Near:
 def _why(difference: int, currency: str) -> str:
     if not difference:
         return "Same amount, another reference."
-    return f"{Money(abs(difference), currency)} {'more' if difference > 0 else 'less'}, another reference."
+    return f"{currency} {html.amount_text(Money(abs(difference), currency))} {'more' if difference > 0 else 'less'}, another reference."
 
 
 def candidates(found: Break, term: str = "", limit: int = 50) -> list[Any]:

@@ -38,6 +38,8 @@ from reconciliation.parsers.sheets import sheet_rows
 SAMPLE_BYTES = 48 * 1024
 SAMPLE_ROWS = 200
 _SALT = "reconciliation.sample"
+_FILE = ("encoding", "delimiter", "skip_rows", "skip_matching", "date_format")
+_AMOUNTS = ("decimal", "thousands", "negative", "sign")
 _NAMES = {",": "comma ,", ";": "semicolon ;", "\t": "tab", "|": "bar |"}
 _LABELS = {
     "type": "Type",
@@ -85,6 +87,13 @@ class Sample:
         """Raises django.core.signing.BadSignature."""
         return cls(*signing.loads(text, salt=_SALT))
 
+    def delimiter(self) -> str:
+        """What separates the columns, by the look of it: a proposal for the form, which a person looks at."""
+        if self.kind == "xlsx":
+            return ","
+        text = base64.b64decode(self._data).decode("latin-1")
+        return max(DELIMITERS, key=text.count)
+
     def sign(self) -> str:
         return signing.dumps([self.kind, self._data], salt=_SALT, compress=True)
 
@@ -125,7 +134,10 @@ class MappingForm(forms.Form):
         widget=UnfoldAdminTextInputWidget,
     )
     date_format = forms.CharField(
-        max_length=40, label="Date format", help_text="%d/%m/%Y %H:%M:%S", widget=UnfoldAdminTextInputWidget
+        max_length=40,
+        label="Date format",
+        help_text="%d day, %m month, %Y year, %H:%M:%S time: %d/%m/%Y %H:%M",
+        widget=UnfoldAdminTextInputWidget,
     )
     decimal = _select([(".", "point ."), (",", "comma ,")], "Decimal sign")
     thousands = _select([(x, x.replace(" ", "space") or "none") for x in THOUSANDS], "Thousands sign", required=False)
@@ -165,6 +177,19 @@ class MappingForm(forms.Form):
         self.fields["day"] = forms.DateField(
             label="Day of the sample", widget=UnfoldAdminSingleDateWidget, help_text="Only for the preview."
         )
+
+    def groups(self) -> Iterator[tuple[str, list[forms.BoundField]]]:
+        """The fields by what they are about, as the page shows them."""
+        taken = set(_FILE) | set(_AMOUNTS)
+        columns = [name for name in self.fields if name.startswith("column_")]
+        rest = [name for name in self.fields if name not in taken and name not in columns]
+        for title, names in (
+            ("The file", _FILE),
+            ("Which column holds what", columns),
+            ("How amounts are written", _AMOUNTS),
+            ("What no column says", rest),
+        ):
+            yield title, [self[name] for name in names]
 
     def clean_types(self) -> dict[str, str]:
         types = {}

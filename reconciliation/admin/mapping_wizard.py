@@ -79,7 +79,8 @@ def _work(
     """Fill the page's context; what was saved, if it was. Raises RefusedFile."""
     bank = source.side == Side.BANK
     last = SourceMapping.objects.filter(source=source).first()
-    initial = _FIRST | (initial_of(last.mapping) if last else {}) | {"day": timezone.localdate()}
+    known = initial_of(last.mapping) if last else {"delimiter": sample.delimiter()}
+    initial = _FIRST | known | {"day": timezone.localdate()}
     said: Any = initial if begins else request.POST
     reading: dict[str, str] = {"encoding": said.get("encoding") or "utf-8", "delimiter": said.get("delimiter") or ","}
     context["raw"] = list(islice(sample.rows(**reading), _SHOWN))

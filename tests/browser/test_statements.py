@@ -43,9 +43,9 @@ def test_odd_columns_are_described_imported_and_a_line_put_right_in_place(
     page.set_input_files("[name=file]", file)
     page.get_by_role("button", name="Look at it").click()
     expect(page.locator("body")).to_contain_text("Monthly export")
-    page.select_option("[name=delimiter]", label="semicolon ;")
+    expect(page.locator("[name=delimiter]")).to_have_value(";")  # by the look of it
     page.fill("[name=skip_rows]", "1")
-    page.get_by_role("button", name="Preview").click()
+    page.get_by_role("button", name="Preview").first.click()
     expect(page.locator("[name=column_provider_reference] option", has_text="Their no.")).to_have_count(1)
     for name, column in {"at": "When", "type": "Kind", "our_reference": "Ticket", "provider_reference": "Their no.", "amount": "Paid"}.items():  # fmt: skip
         page.select_option(f"[name=column_{name}]", label=column)
@@ -58,9 +58,9 @@ def test_odd_columns_are_described_imported_and_a_line_put_right_in_place(
     page.fill("[name=fixed_account_key]", "K1")
     page.fill("[name=types]", "Sale = PAYMENT\nBack = REFUND")
     page.fill("[name=day]", "2026-03-02")
-    page.get_by_role("button", name="Preview").click()
-    expect(page.locator("body")).to_contain_text("EUR 1,234.50")
-    expect(page.locator("body")).to_contain_text("'2O,00' is not an amount as declared")
+    page.get_by_role("button", name="Preview").first.click()
+    expect(page.locator("#preview")).to_contain_text("EUR 1,234.50")
+    expect(page.locator("#preview")).to_contain_text("'2O,00' is not an amount as declared")
     assert SourceMapping.objects.count() == 0
     page.get_by_role("button", name="Save as version 1").click()
     expect(page.locator("body")).to_contain_text("Saved as version 1")
