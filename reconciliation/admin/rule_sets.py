@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
@@ -80,24 +81,23 @@ class RulesForm(forms.Form):
             self._add_row(number, rule)
 
     def _add_row(self, number: int, rule: dict[str, Any]) -> None:
-        place = number + 1
         choices = [("", "None"), *((way.value, way.label) for way in self.ways)]
         whole = {"required": False, "min_value": 0, "widget": UnfoldAdminIntegerFieldWidget}
         self.fields[f"by_{number}"] = forms.ChoiceField(
             choices=choices,
             required=False,
-            label=f"{place}. By",
+            label="By",
             initial=rule.get("by", ""),
             widget=UnfoldAdminSelectWidget,
         )
         self.fields[f"amount_minor_{number}"] = forms.IntegerField(
-            label=f"{place}. Difference let pass",
+            label="Difference let pass",
             initial=rule.get("amount_minor"),
             help_text="Minor units; it is booked. Empty: as the source says.",
             **whole,
         )
         self.fields[f"days_{number}"] = forms.IntegerField(
-            label=f"{place}. Days apart",
+            label="Days apart",
             initial=rule.get("days"),
             max_value=MAX_DAYS,
             help_text="At most. Empty: as the source says.",
@@ -105,10 +105,16 @@ class RulesForm(forms.Form):
         )
         for name in self.optional:
             self.fields[f"{name}_{number}"] = forms.BooleanField(
-                label=f"{place}. The {name.replace('_', ' ')} has to agree",
+                label=f"The {name.replace('_', ' ')} has to agree",
                 required=False,
                 initial=name in rule.get("agree", ()),
             )
+
+    def groups(self) -> Iterator[tuple[str, list[forms.BoundField]]]:
+        """The note, then a group for each rule in its place."""
+        yield "This version", [self["note"]]
+        for number in range(len(self.ways)):
+            yield f"Rule {number + 1}", [self[name] for name in self.fields if name.endswith(f"_{number}")]
 
     def rules(self) -> list[dict[str, Any]]:
         """As the rule set holds them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
@@ -20,6 +21,13 @@ from reconciliation.services.terms import NewTerms
 from reconciliation.settlement.calendar import Cycle
 
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_GROUPS = (
+    ("Whose", ("merchant", "mode", "currency")),
+    ("When", ("cycle", "cut_off", "pay_after_days", "calendar", "only_proven")),
+    ("Reserve and minimum", ("reserve", "reserve_days", "minimum_payout")),
+    ("Where to", ("pay_to", "account", "holder", "number", "bic", "bank", "country")),
+    ("Why", ("reason",)),
+)
 
 
 def _text(label: str, *, required: bool = False, help_text: str = "", **options: Any) -> forms.CharField:
@@ -77,7 +85,12 @@ class TermsForm(forms.Form):
         help_text="Held back of what was paid less what was given back.",
     )
     reserve_days = forms.IntegerField(
-        initial=0, min_value=0, max_value=730, label="Held for days", widget=UnfoldAdminTextInputWidget()
+        initial=0,
+        min_value=0,
+        max_value=730,
+        label="Held for days",
+        help_text="Then it is released with the next settlement.",
+        widget=UnfoldAdminTextInputWidget(),
     )
     minimum_payout = _text("Minimum payout", help_text="Less is carried over to the next settlement.")
     only_proven = forms.BooleanField(
@@ -96,6 +109,11 @@ class TermsForm(forms.Form):
     reason = forms.CharField(
         max_length=255, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), help_text="Kept in the audit log."
     )
+
+    def groups(self) -> Iterator[tuple[str, list[forms.BoundField]]]:
+        """The fields by what they are about."""
+        for title, names in _GROUPS:
+            yield title, [self[name] for name in names]
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
