@@ -16,6 +16,7 @@ from common.console.html import page_url
 from common.database import constraint_of
 from common.errors import Forbidden, InvalidRequest, InvalidState
 from common.models import AuditRecord, Proposal
+from reconciliation.admin.terms_form import TermsForm
 from reconciliation.models import PayTo, Settlement, SettlementTerms
 from reconciliation.services.terms import SET, NewTerms, terms_propose
 from reconciliation.settlement.calendar import Cycle
@@ -252,3 +253,9 @@ def test_the_document_is_downloaded_from_the_console(sign_in: SignIn, format_: s
     assert content.startswith(starts)
     assert sign_in("support").get(f"/admin/reconciliation/settlement/{made.pk}/{format_}/").status_code == 403
     assert Settlement.objects.get().version == 1
+
+
+def test_the_form_of_terms_shows_each_of_its_fields_once() -> None:
+    form = TermsForm()
+
+    assert sorted(field.name for _, fields in form.groups() for field in fields) == sorted(form.fields)
