@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 from django.db.models import Exists, F, OuterRef, Prefetch, Q, QuerySet
 
@@ -25,8 +26,10 @@ from reconciliation.models import (
     Settlement,
     SettlementLine,
     SettlementState,
+    Source,
 )
 from reconciliation.models.day import LAST
+from reconciliation.settlement.calendar import business_day
 
 PAYOUT_DAYS = timedelta(days=3)  # a bank needs no longer to show a payout
 NOT_SHOWN = (PayoutState.PENDING_APPROVAL, PayoutState.CANCELLED)  # to merchants
@@ -80,10 +83,23 @@ def payouts_late(*, now: datetime) -> QuerySet[Payout]:
     return Payout.objects.filter(state=PayoutState.SENT, sent_at__lte=now - PAYOUT_DAYS).order_by("sent_at")
 
 
+def payouts_with(source: Source, *, live: bool) -> QuerySet[Payout]:
+    """Payouts that the bank has and has not shown yet, the oldest first."""
+    sent = Payout.objects.filter(state=PayoutState.SENT, live=live, file__bank__source=source.code)
+    return sent.order_by("sent_at", "pk")
+
+
+def payout_due_on(payout: Payout, source: Source) -> date:
+    """The day of the bank by which it shows a payout that was sent; with a calendar, a business day."""
+    sent_at = payout.sent_at or payout.updated_at
+    due = (sent_at.astimezone(ZoneInfo(source.zone)) + PAYOUT_DAYS).date()
+    return business_day(due, source.calendar.days) if source.calendar else due
+
+
 def open_breaks(*, provider: str, day: date, live: bool | None = None) -> QuerySet[Break]:
     """The breaks of a provider's day that nobody and nothing has explained yet, by kind."""
     breaks = Break.objects.filter(provider=provider, day=day, resolved_at=None).select_related(
-        "line", "operation", "bank_line", "remittance"
+        "line", "operation", "bank_line", "remittance", "payout"
     )
     return (breaks if live is None else breaks.filter(live=live)).order_by("kind", "id")
 

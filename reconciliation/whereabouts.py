@@ -7,7 +7,7 @@ proven has the day on which it should be; `late` counts the days since. The stag
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
@@ -34,7 +34,10 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One link. `done_on` if it is proven; `expected_by` otherwise. `what` and `id` name the row that proves it."""
+    """One link. `done_on` if it is proven; `expected_by` otherwise. `what` and `id` name the row that proves it.
+
+    `break_id`: of the open break that says why it is missing.
+    """
 
     step: Step
     done_on: date | None
@@ -43,6 +46,7 @@ class Link:
     what: str = ""
     id: str = ""
     text: str = ""
+    break_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ _WAYS = """
            s.day, l.id, l.provider_reference,
            r.due_on, r.id, bl.booked_on, bl.id, bl.reference,
            st.day, st.id, st.pay_on, st.state,
-           po.paid_at, po.id, po.end_to_end_id, po.state
+           po.paid_at, po.id, po.end_to_end_id, po.state,
+           (SELECT b.id FROM reconciliation_break b WHERE b.payout_id = po.id AND b.resolved_at IS NULL LIMIT 1)
     FROM transaction t
     JOIN merchant mer ON mer.id = t.merchant_id
     JOIN payment p ON p.transaction_id = t.id
@@ -119,7 +124,9 @@ def _terms(merchants: Collection[str]) -> dict[tuple[str, bool, str], Settlement
 def _way(row: tuple[Any, ...], source: Source | None, terms: SettlementTerms | None, today: date) -> Way:
     (transaction_id, _merchant, _live, _currency, zone, _provider, paid_at) = row[:7]
     (listed_on, line_id, line, due_on, _remittance, booked_on, bank_line_id, bank_line) = row[7:15]
-    (settled_on, settlement_id, pays_on, _settlement, paid_out_at, payout_id, reference, payout_state) = row[15:]
+    (settled_on, settlement_id, pays_on, _settlement, paid_out_at, payout_id, reference, payout_state, break_id) = row[
+        15:
+    ]
     captured_on = paid_at.astimezone(ZoneInfo(source.zone if source else zone)).date()
     in_zone = ZoneInfo(zone)
     statement_due = captured_on + timedelta(days=source.due_days if source else 1)
@@ -141,7 +148,7 @@ def _way(row: tuple[Any, ...], source: Source | None, terms: SettlementTerms | N
             link(Step.ON_STATEMENT, listed_on, statement_due, "statementline", line_id, line),
             link(Step.AT_BANK, booked_on, bank_due, "bankline", bank_line_id, bank_line),
             link(Step.SETTLED, settled_on, closes + timedelta(days=1), "settlement", settlement_id, settlement_id),
-            link(Step.PAID_OUT, paid_out, pays, "payout", payout_id, reference),
+            replace(link(Step.PAID_OUT, paid_out, pays, "payout", payout_id, reference), break_id=break_id),
         ),
     )
 

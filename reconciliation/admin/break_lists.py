@@ -128,7 +128,7 @@ class BreakLists:
         _only(request, "reconciliation.view_break")
         rows = self.get_changelist_instance(request).get_queryset(request)  # type: ignore[attr-defined]
         return FileResponse(
-            write_breaks(rows.select_related("operation", "line", "owner", "bank_line", "remittance")),
+            write_breaks(rows.select_related("operation", "line", "owner", "bank_line", "remittance", "payout")),
             as_attachment=True,
             filename=f"breaks-{timezone.localdate()}.xlsx",
             content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -188,7 +188,7 @@ class BreakLists:
         """Choose what a break's item belongs with: a GET shows what is free, a POST proposes it."""
         _only(request, "reconciliation.propose_break")
         rows = Break.objects.select_related(
-            "line__provider_account", "operation__payment__provider_account", "bank_line", "remittance"
+            "line__provider_account", "operation__payment__provider_account", "bank_line", "remittance", "payout"
         )
         found = get_object_or_404(rows, pk=object_id)
         chosen = request.POST.getlist("pick")
@@ -233,7 +233,7 @@ class BreakLists:
 def _other_side(found: Break) -> str:
     if found.bank_line_id:
         return "remittances"
-    if found.remittance_id:
+    if found.remittance_id or found.payout_id:
         return "bank_lines"
     return "operations" if found.line_id else "lines"
 

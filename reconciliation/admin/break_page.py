@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from common.console import html
@@ -13,7 +13,7 @@ from common.money import Money
 from payments.models import Operation
 from payments.providers.base import Kind
 from payments.services.operations import OPEN
-from reconciliation.models import BankLine, Break, BreakKind, LineType, Remittance, StatementLine
+from reconciliation.models import BankLine, Break, BreakKind, LineType, Payout, Remittance, StatementLine
 from reconciliation.selectors import break_difference
 from reconciliation.services.claims import signed
 
@@ -65,7 +65,7 @@ def break_page(found: Break, user: Any) -> BreakPage:
         .order_by("-proposed_at")
     )
     open_ = found.resolved_at is None
-    proposes = open_ and user.has_perm("reconciliation.propose_break")
+    proposes = open_ and found.payout_id is None and user.has_perm("reconciliation.propose_break")
     operation, line = found.operation, found.line
     dispute = line is not None and line.type in (LineType.CHARGEBACK, LineType.REVERSAL)
     asks = operation is not None and operation.state in OPEN
@@ -96,7 +96,7 @@ def break_page(found: Break, user: Any) -> BreakPage:
 
 
 def _rows(found: Break) -> list[Row]:
-    if found.bank_line_id or found.remittance_id:
+    if found.of_bank:
         return _bank_rows(found)
     operation, line = found.operation, found.line
     ours = _operation_side(operation) if operation else {}
@@ -148,6 +148,8 @@ def _bank_rows(found: Break) -> list[Row]:
             "Currency": (remittance.currency, remittance.currency),
             "When": (None, f"due {remittance.due_on:%-d %b %Y}"),
         }
+    if found.payout is not None:
+        ours = _payout_side(found.payout)
     if line is not None:
         theirs = {
             "Reference": (None, html.link(html.page_url(line), line.reference)),
@@ -159,6 +161,17 @@ def _bank_rows(found: Break) -> list[Row]:
             "Narrative": (None, line.narrative or html.EMPTY),
         }
     return _beside(ours, theirs)
+
+
+def _payout_side(payout: Payout) -> dict[str, tuple[Any, Any]]:
+    return {
+        "Reference": (None, html.link(html.page_url(payout), payout.end_to_end_id)),
+        "To": (None, payout.destination),
+        "Amount": (-payout.amount_minor, html.money(-payout.amount_minor, payout.currency)),
+        "Currency": (payout.currency, payout.currency),
+        "When": (None, html.moment(payout.sent_at)),
+        "State": (None, html.badge(payout.state, payout.get_state_display())),
+    }
 
 
 def _beside(ours: dict[str, tuple[Any, Any]], theirs: dict[str, tuple[Any, Any]]) -> list[Row]:
@@ -217,6 +230,7 @@ _KINDS: dict[type, _Kind] = {
         "bank_lines", lambda x: x.reference, lambda x: x.amount_minor, lambda x: f"{x.booked_on:%-d %b %Y}"
     ),
     Remittance: _Kind("remittances", lambda x: x.pk, lambda x: x.net_minor, lambda x: f"due {x.due_on:%-d %b %Y}"),
+    Payout: _Kind("payouts", lambda x: x.end_to_end_id, lambda x: -x.amount_minor, lambda x: html.moment(x.sent_at)),
 }
 
 
@@ -227,7 +241,7 @@ def minor_of(item: Any) -> int:
 
 def own_item(found: Break) -> Any:
     """What the break is about, and the other side is looked for; the statement's or bank's side first."""
-    return found.bank_line or found.remittance or found.line or found.operation
+    return found.bank_line or found.remittance or found.payout or found.line or found.operation
 
 
 def near(item: Any, found: Break, why_not: str = "") -> Near:
@@ -256,7 +270,9 @@ def candidates(found: Break, term: str = "", limit: int = 50) -> list[Any]:
     if found.bank_line is not None:
         return _remittances(found.bank_line, found, term, limit)
     if found.remittance is not None:
-        return _bank_lines(found.remittance, found, term, limit)
+        return _bank_lines(found.remittance.due_on, found, term, limit)
+    if found.payout is not None and found.payout.sent_at is not None:
+        return _bank_lines(found.payout.sent_at.date(), found, term, limit)
     if found.line is not None:
         return _operations(found.line, found, term, limit)
     if found.operation is not None:
@@ -295,14 +311,13 @@ def _remittances(line: BankLine, found: Break, term: str, limit: int) -> list[Re
     ]
 
 
-def _bank_lines(remittance: Remittance, found: Break, term: str, limit: int) -> list[BankLine]:
+def _bank_lines(due_on: date, found: Break, term: str, limit: int) -> list[BankLine]:
     rows = BankLine.objects.filter(statement__live=found.live, bank_match=None)
     if term:
         rows = rows.filter(reference=term) | rows.filter(end_to_end_id=term)
     else:
-        near = (remittance.due_on - _NEAR, remittance.due_on + 4 * _NEAR)
-        rows = rows.filter(currency=remittance.currency, booked_on__range=near)
-    wanted = remittance.net_minor
+        rows = rows.filter(currency=found.our_currency, booked_on__range=(due_on - _NEAR, due_on + 4 * _NEAR))
+    wanted = found.our_minor or 0
     return sorted(rows.order_by("booked_on")[:2000], key=lambda row: (abs(row.amount_minor - wanted), row.pk))[:limit]
 
 

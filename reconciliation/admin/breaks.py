@@ -30,7 +30,7 @@ from payments.admin.operations import SAID
 from reconciliation.admin.break_forms import AdjustForm, AssignForm, CommentForm, DueForm
 from reconciliation.admin.break_lists import BreakLists
 from reconciliation.admin.break_page import break_page
-from reconciliation.admin.filters import AgeFilter, ProviderFilter, QueueFilter
+from reconciliation.admin.filters import AboutFilter, AgeFilter, ProviderFilter, QueueFilter
 from reconciliation.models import Break, BreakFilter
 from reconciliation.selectors import break_difference
 from reconciliation.services.breaks import break_ask, breaks_assign, breaks_comment, breaks_set_due
@@ -70,6 +70,8 @@ def what(row: Any) -> Any:
 
 
 def _payment(row: Break) -> Any:
+    if row.payout is not None:
+        return html.link(html.page_url(row.payout), "Payout")
     return html.link(html.page_url(row.operation.payment.transaction), "Payment") if row.operation else ""
 
 
@@ -110,12 +112,13 @@ class BreakAdmin(BreakLists, ConsoleAdmin):
         OpenFilter,
         QueueFilter,
         AgeFilter,
+        AboutFilter,
         ("kind", ChoicesDropdownFilter),
         ProviderFilter,
         "live",
         ("day", RangeDateFilter),
     )
-    list_select_related = ("operation__payment__transaction", "owner")
+    list_select_related = ("operation__payment__transaction", "payout", "owner")
     search_fields = (
         "=line__provider_reference",
         "=line__our_reference",
@@ -123,8 +126,9 @@ class BreakAdmin(BreakLists, ConsoleAdmin):
         "=operation__payment__transaction__id",
         "=bank_line__reference",
         "=remittance__id",
+        "=payout__end_to_end_id",
     )
-    search_help_text = "Provider, bank or our reference, transaction or remittance"
+    search_help_text = "Provider, bank or our reference, transaction, remittance or payout"
     ordering = ("first_seen_at", "id")
     details = ((None, (state("kind", "Kind"), "cause", when("first_seen_at", "First seen"))),)
 

@@ -72,3 +72,23 @@ class AgeFilter(DropdownFilter):
         now, end = timezone.now(), _ENDS[self.value()]
         queryset = queryset.filter(first_seen_at__lte=now - timedelta(days=int(self.value())))
         return queryset if end is None else queryset.filter(first_seen_at__gt=now - timedelta(days=end))
+
+
+class AboutFilter(DropdownFilter):
+    """What a break is about."""
+
+    title = "about"
+    parameter_name = "about"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("payments", "Payments"), ("bank", "Remittances and bank lines"), ("payouts", "Payouts")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        match self.value():
+            case "payments":
+                return queryset.filter(bank_line=None, remittance=None, payout=None)
+            case "bank":
+                return queryset.filter(line=None, operation=None, payout=None)
+            case "payouts":
+                return queryset.exclude(payout=None)
+        return queryset

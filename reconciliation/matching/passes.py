@@ -461,7 +461,7 @@ INSERT INTO reconciliation_break AS b (run_id, last_run_id, provider, live, day,
 SELECT %(run)s, %(run)s, %(provider)s, %(live)s, f.day, f.kind, f.line_id, f.operation_id, f.our_currency, f.our_minor,
        f.their_currency, f.their_minor, f.cause, f.nearest, '', %(now)s, %(now)s
 FROM finding f
-ON CONFLICT (kind, line_id, operation_id, bank_line_id, remittance_id) WHERE resolved_at IS NULL
+ON CONFLICT (kind, line_id, operation_id, bank_line_id, remittance_id, payout_id) WHERE resolved_at IS NULL
     DO UPDATE SET last_run_id = %(run)s, last_seen_at = %(now)s, cause = excluded.cause, nearest = excluded.nearest
 RETURNING b.run_id = %(run)s
 """

@@ -220,6 +220,7 @@ class Break(models.Model):
     operation = models.ForeignKey(Operation, on_delete=models.PROTECT, null=True, blank=True, related_name="breaks")
     bank_line = models.ForeignKey(BankLine, on_delete=models.PROTECT, null=True, blank=True, related_name="breaks")
     remittance = models.ForeignKey(Remittance, on_delete=models.PROTECT, null=True, blank=True, related_name="breaks")
+    payout = models.ForeignKey(Payout, on_delete=models.PROTECT, null=True, blank=True, related_name="breaks")
     our_currency = models.CharField(max_length=3, blank=True, default="")
     our_minor = models.BigIntegerField(
         null=True, blank=True
@@ -248,7 +249,7 @@ class Break(models.Model):
         ordering = ["-first_seen_at", "id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["kind", "line", "operation", "bank_line", "remittance"],
+                fields=["kind", "line", "operation", "bank_line", "remittance", "payout"],
                 condition=Q(resolved_at=None),
                 name="reconciliation_break_open_once",
                 nulls_distinct=False,
@@ -257,8 +258,14 @@ class Break(models.Model):
                 condition=Q(line__isnull=False)
                 | Q(operation__isnull=False)
                 | Q(bank_line__isnull=False)
-                | Q(remittance__isnull=False),
+                | Q(remittance__isnull=False)
+                | Q(payout__isnull=False),
                 name="reconciliation_break_of_something",
+            ),
+            models.CheckConstraint(
+                condition=Q(payout=None)
+                | Q(kind=BreakKind.MISSING_AT_PROVIDER, line=None, operation=None, bank_line=None, remittance=None),
+                name="reconciliation_break_of_a_payout_alone",
             ),
             models.CheckConstraint(
                 condition=Q(carried_from=None) | Q(carried_from__lt=F("day")),
@@ -290,6 +297,11 @@ class Break(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}, {self.provider} {self.day}"
+
+    @property
+    def of_bank(self) -> bool:
+        """Of the second comparison."""
+        return bool(self.bank_line_id or self.remittance_id or self.payout_id)
 
 
 class BreakComment(models.Model):

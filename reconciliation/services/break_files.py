@@ -107,7 +107,9 @@ def _amount(minor: int | None, currency: str) -> Money | str:
 
 
 def _references(found: Break) -> tuple[str, str]:
-    if found.bank_line_id or found.remittance_id:
+    if found.payout is not None:
+        return found.payout.end_to_end_id, ""
+    if found.of_bank:
         return found.remittance_id or "", found.bank_line.reference if found.bank_line else ""
     ours = found.operation.reference if found.operation else found.line.our_reference if found.line else ""
     return (

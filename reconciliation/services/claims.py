@@ -108,11 +108,13 @@ def signed(operation: Operation) -> int:
 def own_items(found: Break, *, both_sides: bool) -> Items:
     """The items of the break itself. A line that is listed twice or fits several stands alone unless `both_sides` are meant.
 
-    None of a fee's: the pair is matched, and what ends is the question about its fee.
+    None of a fee's: the pair is matched, and what ends is the question about its fee. Raises InvalidState of a payout, whose own page says how it ends.
     """
+    if found.payout_id is not None:
+        raise InvalidState("Say of the payout that it arrived, or that it came back; then the break closes itself.")
     if found.kind == BreakKind.FEE_MISMATCH and Match.objects.filter(line=found.line_id).exists():
         return Items(Comparison.LEDGER, found.live, [], [], [], [])
-    comparison = Comparison.BANK if found.bank_line_id or found.remittance_id else Comparison.LEDGER
+    comparison = Comparison.BANK if found.of_bank else Comparison.LEDGER
     alone = (
         found.kind == BreakKind.DUPLICATE_LINE
         or (found.kind == BreakKind.AMBIGUOUS and not both_sides)

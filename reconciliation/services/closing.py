@@ -35,6 +35,7 @@ PINNED = (
     "operation_id",
     "bank_line_id",
     "remittance_id",
+    "payout_id",
     "our_minor",
     "their_minor",
     "resolved_at",

@@ -1,7 +1,7 @@
 """How a source's day stands: what is in, what is matched, what is open, and the difference that nobody has explained.
 
 The difference is theirs less ours, each item counted once: of the lines in open breaks, less the operations in them that we booked; for the
-bank its lines less the remittances; a fee that is higher than agreed counts against us.
+bank its lines less the remittances and the payouts; a fee that is higher than agreed counts against us.
 """
 
 from __future__ import annotations
@@ -157,6 +157,9 @@ item AS (
     SELECT DISTINCT b.provider, b.live, b.day, 'remittance', r.id, r.currency, -r.net_minor
     FROM open_break b JOIN remittance r ON r.id = b.remittance_id
     WHERE NOT EXISTS (SELECT FROM reconciliation_bank_match m WHERE m.remittance_id = r.id)
+    UNION ALL
+    SELECT DISTINCT b.provider, b.live, b.day, 'payout', p.id, p.currency, p.amount_minor
+    FROM open_break b JOIN payout p ON p.id = b.payout_id WHERE p.state = 'SENT'
 )"""
 
 _UNEXPLAINED = f"""

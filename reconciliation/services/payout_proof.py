@@ -1,7 +1,7 @@
 """What the bank's statement says about payouts: a debit with the end-to-end id proves that one left, a credit with it that it came back.
 
 Lines are claimed like every line of the bank comparison, once. A line that names a payout and does not fit (another amount or currency, a return of
-what never left) is claimed by nobody and stays a break.
+what never left) is claimed by nobody and stays a break. Of a payout that two people said came back, the bank's two lines take each other back.
 """
 
 from __future__ import annotations
@@ -67,6 +67,8 @@ def payouts_prove(*, run: ReconciliationRun, actor: Actor, now: datetime) -> Pro
             elif _proves_returned(line, payout):
                 _claim_returned(run, line, payout, actor, now)
                 returned += 1
+            elif (left := _left_and_came_back(line, payout)) is not None:
+                BankMatch.objects.create(group=_group(run, line, payout, now), bank_line=left)
             crashpoint("payout.proven")
     return Proven(paid, returned)
 
@@ -80,6 +82,18 @@ def _proves_paid(line: BankLine, payout: Payout) -> bool:
 def _proves_returned(line: BankLine, payout: Payout) -> bool:
     fits = (line.currency, line.amount_minor) == (payout.currency, payout.amount_minor)
     return fits and payout.state == PayoutState.PAID and BankMatch.objects.filter(payout=payout).exists()
+
+
+def _left_and_came_back(line: BankLine, payout: Payout) -> BankLine | None:
+    """The unclaimed debit that the credit `line` takes back, of a payout that people said came back: nothing is left to be booked."""
+    if (line.currency, line.amount_minor) != (payout.currency, payout.amount_minor) or payout.confirmed_by_id is None:
+        return None
+    if payout.state != PayoutState.RETURNED:
+        return None
+    debits = BankLine.objects.filter(
+        provider=line.provider, account_key=line.account_key, currency=line.currency, amount_minor=-line.amount_minor
+    )
+    return debits.filter(end_to_end_id=line.end_to_end_id, bank_match=None).order_by("pk").first()
 
 
 def _claim_paid(run: ReconciliationRun, line: BankLine, payout: Payout, actor: Actor, now: datetime) -> None:

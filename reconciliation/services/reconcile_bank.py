@@ -1,4 +1,4 @@
-"""Reconciling a bank's day: its lines, the remittances that are due, and what is still open from before. One transaction, under one lock per mode.
+"""Reconciling a bank's day: its lines, the remittances and payouts that are due, and what is still open from before. One transaction, under one lock per mode.
 
 Remittances are everybody's: whichever bank has the money may claim them, so the banks of a mode are compared one after the other. What arrived is
 booked once per group: from what the provider owes us to the bank, with the bank's charges, the exchange and the tolerated rest.
@@ -7,8 +7,10 @@ booked once per group: from what the provider owes us to the bank, with the bank
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 from django.db import transaction as database
@@ -45,6 +47,7 @@ from reconciliation.models import (
     Statement,
     StatementState,
 )
+from reconciliation.selectors import payout_due_on, payouts_with
 from reconciliation.services.booking import book
 from reconciliation.services.locks import hold, patient
 from reconciliation.services.payout_proof import payouts_prove
@@ -99,7 +102,8 @@ def reconcile_bank_day(
         for group in outcome.groups:
             _keep(run, group, rule_set.version, actor, now)
         progress("close and open breaks")
-        _keep_breaks(run, outcome.findings, lines, owed, source, now)
+        left = _differences(outcome.findings, lines, owed, source)
+        _keep_breaks(run, chain(left, _unshown(source, live, lines, day_has_come)), source, now)
         _count(run)
         run.ended_at = now
         run.save()
@@ -259,49 +263,90 @@ def _explanation(group: Group, version: int) -> dict[str, Any]:
     }
 
 
-def _keep_breaks(
-    run: ReconciliationRun,
-    findings: Sequence[Finding],
-    lines: Sequence[Arrived],
-    owed: Sequence[Owed],
-    source: Source,
-    now: datetime,
-) -> None:
-    """Open, confirm or close: the breaks of this bank's lines, and of remittances of this mode."""
-    open_ = {
-        (found.kind, found.bank_line_id, found.remittance_id): found
-        for found in Break.objects.filter(
-            Q(provider=source.code) | Q(bank_line=None), live=run.live, resolved_at=None, line=None, operation=None
-        )
-    }
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    """A break as it is now, by the columns of its row."""
+
+    kind: str
+    day: date
+    cause: str
+    nearest: list[dict[str, Any]]
+    bank_line_id: int | None = None
+    remittance_id: str | None = None
+    payout_id: str | None = None
+    our_currency: str = ""
+    our_minor: int | None = None
+    their_currency: str = ""
+    their_minor: int | None = None
+
+    @property
+    def key(self) -> tuple[str, int | None, str | None, str | None]:
+        return self.kind, self.bank_line_id, self.remittance_id, self.payout_id
+
+
+def _differences(
+    findings: Sequence[Finding], lines: Sequence[Arrived], owed: Sequence[Owed], source: Source
+) -> Iterator[_Difference]:
+    """What the comparison with the remittances has left."""
     days = dict(BankLine.objects.filter(pk__in=[x.id for x in lines]).values_list("pk", "statement__day"))
-    kept = set()
     taken_lines = {x.line.id for x in findings if x.line and x.owed}
     free_lines = [x for x in lines if x.id not in taken_lines]
     for finding in findings:
         line, remittance = finding.line, finding.owed
-        key = (finding.kind, line.id if line else None, remittance.id if remittance else None)
-        kept.add(key)
-        nearest = _nearest(finding, free_lines, owed)
-        if (found := open_.get(key)) is not None:
-            Break.objects.filter(pk=found.pk).update(last_seen_at=now, cause=finding.cause, nearest=nearest)
-            continue
-        Break.objects.create(
-            run=run,
-            provider=source.code,
-            live=run.live,
+        yield _Difference(
+            kind=finding.kind,
             day=days[line.id] if line else _missed_on(remittance, source),
-            kind=BreakKind(finding.kind),
-            bank_line_id=key[1],
-            remittance_id=key[2],
+            cause=finding.cause,
+            nearest=_nearest(finding, free_lines, owed),
+            bank_line_id=line.id if line else None,
+            remittance_id=remittance.id if remittance else None,
             our_currency=remittance.currency if remittance else "",
             our_minor=remittance.minor if remittance else None,
             their_currency=line.sent()[0] if line else "",
             their_minor=line.sent()[1] if line else None,
-            cause=finding.cause,
-            nearest=nearest,
-            first_seen_at=now,
-            last_seen_at=now,
+        )
+
+
+def _unshown(
+    source: Source, live: bool, lines: Sequence[Arrived], day_has_come: Callable[[date], bool]
+) -> Iterator[_Difference]:
+    """Payouts that this bank has had for longer than it needs, and has not shown."""
+    for payout in payouts_with(source, live=live):
+        due_on = payout_due_on(payout, source)
+        if not day_has_come(due_on):
+            continue
+        named = [x for x in lines if payout.end_to_end_id in x.text]
+        cause = "We sent it to the bank, it is due, and the bank does not show it."
+        if named:
+            cause = f"The bank does not show that it left, only {named[0].reference}, which does not fit."
+        wanted = Owed(payout.pk, "payout", payout.end_to_end_id, payout.currency, -payout.amount_minor, due_on, due_on)
+        yield _Difference(
+            kind=BreakKind.MISSING_AT_PROVIDER,
+            day=due_on,
+            cause=cause,
+            nearest=[entry | {"proposal": None} for entry in nearest_lines(wanted, lines)],
+            payout_id=payout.pk,
+            our_currency=payout.currency,
+            our_minor=-payout.amount_minor,
+        )
+
+
+def _keep_breaks(run: ReconciliationRun, differences: Iterable[_Difference], source: Source, now: datetime) -> None:
+    """Open, confirm or close: the breaks of this bank's lines and payouts, and of remittances of this mode."""
+    open_ = {
+        (found.kind, found.bank_line_id, found.remittance_id, found.payout_id): found
+        for found in Break.objects.filter(
+            Q(provider=source.code) | Q(bank_line=None), live=run.live, resolved_at=None, line=None, operation=None
+        )
+    }
+    kept = set()
+    for each in differences:
+        kept.add(each.key)
+        if (found := open_.get(each.key)) is not None:
+            Break.objects.filter(pk=found.pk).update(last_seen_at=now, cause=each.cause, nearest=each.nearest)
+            continue
+        Break.objects.create(
+            run=run, provider=source.code, live=run.live, first_seen_at=now, last_seen_at=now, **asdict(each)
         )
         run.breaks_opened += 1
     # What another bank misses stays open until somebody has it.

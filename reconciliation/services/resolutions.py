@@ -44,6 +44,7 @@ _BREAK_PIN = (
     "operation_id",
     "bank_line_id",
     "remittance_id",
+    "payout_id",
     "our_minor",
     "their_minor",
     "resolved_at",

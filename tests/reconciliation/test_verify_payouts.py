@@ -23,9 +23,20 @@ from tests.reconciliation.paying import (
     to_bank,
     yes,
 )
+from tests.reconciliation.test_payout_breaks import DUE, bank, compared
 
 pytestmark = pytest.mark.django_db
-TABLES = ("payout", "payout_file", "settlement", "proposal", "bank_line", "posting", "journal_entry", "fact")
+TABLES = (
+    "payout",
+    "payout_file",
+    "settlement",
+    "proposal",
+    "bank_line",
+    "posting",
+    "journal_entry",
+    "fact",
+    "reconciliation_break",
+)
 
 
 @pytest.fixture
@@ -42,6 +53,8 @@ def day() -> None:
     proven()
     yes(payout_confirm(payout_id=said.pk, returned=False, by=maker(), reason="x", actor=ACTOR, now=LATER))
     released(to_bank())
+    bank()
+    compared(DUE)
     del sent
 
 
@@ -81,6 +94,10 @@ VIOLATIONS: dict[str, tuple[str, set[str]]] = {
         """UPDATE posting SET account_id = (SELECT code FROM ledger_account WHERE code LIKE 'payout_in_transit:%' LIMIT 1)
            WHERE account_id = 'bank:unproven:test:MYR'""",
         {"payouts_are_booked", "payouts_in_transit_are_what_was_settled", "stages_add_up_to_the_ledger"},
+    ),
+    "payout_breaks_are_of_what_was_sent": (
+        "UPDATE reconciliation_break SET our_minor = our_minor - 1 WHERE payout_id IS NOT NULL",
+        set(),
     ),
     "payout_files_add_up": (
         "UPDATE payout_file SET total_minor = total_minor + 1",

@@ -137,7 +137,9 @@ def _show(console: Console, runs: Sequence[ReconciliationRun], breaks: Any) -> N
 
 def _references(found: Break) -> tuple[str, str]:
     """What we call it and what they call it, as far as there is something on each side."""
-    if found.bank_line or found.remittance:
+    if found.payout:
+        return found.payout.end_to_end_id, ""
+    if found.of_bank:
         return str(found.remittance or ""), found.bank_line.reference if found.bank_line else ""
     ours = found.operation.reference if found.operation else found.line.our_reference if found.line else ""
     theirs = (

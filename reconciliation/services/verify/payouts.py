@@ -148,3 +148,18 @@ def stages_add_up_to_the_ledger(asked: Asked) -> Found:
         if not each.agrees
     ]
     return Found(len(totals), wrong[:10])
+
+
+@check
+def payout_breaks_are_of_what_was_sent(asked: Asked) -> Found:
+    """A break about a payout has its mode, currency and amount, and an open one is of a payout that no bank line shows."""
+    return query(
+        examined="reconciliation_break WHERE payout_id IS NOT NULL",
+        violations="""
+            SELECT concat('break ', b.id, ' of ', b.our_minor, ' ', b.our_currency, CASE WHEN b.resolved_at IS NULL THEN ', open,' END,
+                          ' is about payout ', p.id, ' of ', p.amount_minor, ' ', p.currency, ', which is ', p.state)
+            FROM reconciliation_break b JOIN payout p ON p.id = b.payout_id
+            WHERE (b.live, b.our_currency, b.our_minor) IS DISTINCT FROM (p.live, p.currency, -p.amount_minor)
+                OR p.sent_at IS NULL
+                OR b.resolved_at IS NULL AND EXISTS (SELECT FROM reconciliation_bank_match m WHERE m.payout_id = p.id)""",
+    )

@@ -1,0 +1,215 @@
+"""A payout that the bank has had for longer than it needs and has not shown is a break, which ends when the bank or two people have spoken."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError
+from django.db import transaction as database
+
+from common.database import constraint_of
+from common.errors import InvalidState
+from common.models import Proposal
+from reconciliation.models import BankMatch, Break, Payout, ReconciliationRun, Source
+from reconciliation.selectors import break_difference
+from reconciliation.services.day_figures import day_figures
+from reconciliation.services.payout_files import payouts_send
+from reconciliation.services.payouts import payout_confirm
+from reconciliation.services.reconcile import reconcile_day
+from reconciliation.services.resolutions import WRITE_OFF, propose_resolution
+from reconciliation.whereabouts import Step, ways_of
+from tests.console.conftest import SignIn
+from tests.factories.agreed import new_calendar, source_agreed
+from tests.payments.verify.books import wrong
+from tests.reconciliation.paying import ACTOR, LATER, bank_lines, maker, our_bank, released, to_bank, yes
+
+pytestmark = pytest.mark.django_db
+DUE = date(2026, 3, 6)  # sent on the third, the bank's time
+NET = 9_830
+
+
+def bank() -> Source:
+    values = {"name": "My bank", "side": "BANK", "format": "camt053"}
+    return Source.objects.get_or_create(code="mybank", defaults=values)[0]
+
+
+def sent() -> Payout:
+    """A payout that the bank has had since the third of March."""
+    bank()
+    our_bank()
+    [payout] = released(to_bank())
+    payouts_send(now=LATER)
+    payout.refresh_from_db()
+    assert payout.state == "SENT"
+    return payout
+
+
+def compared(day: date, source: str = "mybank") -> ReconciliationRun:
+    """The bank's day, in the morning after it is due."""
+    now = datetime(day.year, day.month, day.day, 23, tzinfo=UTC) + timedelta(days=1)
+    return reconcile_day(provider=source, live=False, day=day, actor=ACTOR, now=now)
+
+
+def open_breaks() -> list[tuple[str, str | None, int | None]]:
+    rows = Break.objects.filter(resolved_at=None).order_by("pk")
+    return [(found.kind, found.payout_id, found.our_minor) for found in rows]
+
+
+def test_it_is_a_break_from_its_due_day_on_and_only_once() -> None:
+    payout = sent()
+
+    assert compared(DUE - timedelta(days=1)).breaks_opened == 0
+    assert open_breaks() == []
+
+    assert [compared(day).breaks_opened for day in (DUE, DUE, DUE + timedelta(days=1))] == [1, 0, 0]
+
+    found = Break.objects.get()
+    assert (found.kind, found.payout, found.provider, found.day) == ("MISSING_AT_PROVIDER", payout, "mybank", DUE)
+    assert (found.our_currency, found.our_minor, found.their_minor) == ("MYR", -NET, None)
+    assert break_difference(found) == {"MYR": NET}
+    assert found.cause == "We sent it to the bank, it is due, and the bank does not show it."
+    figures = day_figures(provider="mybank", live=False, day=DUE)
+    assert (figures.open_breaks, figures.unexplained) == (1, {"MYR": NET})
+    assert wrong() == {}
+
+
+def test_it_closes_itself_when_the_bank_shows_it() -> None:
+    payout = sent()
+    compared(DUE)
+    bank_lines((payout.end_to_end_id, -payout.amount_minor))
+
+    assert compared(DUE + timedelta(days=1)).breaks_closed == 1
+
+    payout.refresh_from_db()
+    found = Break.objects.get()
+    assert (payout.state, found.resolution, open_breaks()) == ("PAID", "EXPLAINED", [])
+    assert wrong() == {}
+
+
+@pytest.mark.parametrize("returned", [False, True])
+def test_it_closes_itself_when_two_people_have_said_what_became_of_it(returned: bool) -> None:
+    payout = sent()
+    compared(DUE)
+
+    yes(payout_confirm(payout_id=payout.pk, returned=returned, by=maker(), reason="By phone", actor=ACTOR, now=LATER))
+
+    assert day_figures(provider="mybank", live=False, day=DUE).unexplained == {}
+    compared(DUE + timedelta(days=1))
+    assert open_breaks() == []
+    assert wrong() == {}
+
+
+def test_the_banks_lines_of_one_that_people_said_came_back_take_each_other_back() -> None:
+    payout = sent()
+    yes(payout_confirm(payout_id=payout.pk, returned=True, by=maker(), reason="By phone", actor=ACTOR, now=LATER))
+    bank_lines((payout.end_to_end_id, -payout.amount_minor))
+    compared(DUE)
+    assert open_breaks() == [("MISSING_IN_BOOKS", None, None)]
+
+    bank_lines((payout.end_to_end_id, payout.amount_minor))
+    compared(DUE + timedelta(days=1))
+
+    assert open_breaks() == []
+    assert BankMatch.objects.values("group").distinct().count() == 1
+    assert wrong() == {}
+
+
+def test_a_line_that_names_it_and_does_not_fit_is_said() -> None:
+    payout = sent()
+    [line] = bank_lines((payout.end_to_end_id, -payout.amount_minor + 1))
+
+    compared(DUE)
+
+    assert open_breaks() == [("MISSING_IN_BOOKS", None, None), ("MISSING_AT_PROVIDER", payout.pk, -NET)]
+    found = Break.objects.get(payout=payout)
+    assert found.cause == f"The bank does not show that it left, only {line.reference}, which does not fit."
+    assert [(near["item"], near["id"], near["difference"]) for near in found.nearest] == [
+        ("bank_line", str(line.pk), 1)
+    ]
+
+
+def test_bank_holidays_give_it_time() -> None:
+    source_agreed(bank().pk, calendar=new_calendar("MY", {"2026-03-06": "A holiday"}))
+    payout = sent()
+
+    compared(DUE)
+    compared(DUE + timedelta(days=2))
+    assert open_breaks() == []
+
+    compared(date(2026, 3, 9))  # Monday
+    assert open_breaks() == [("MISSING_AT_PROVIDER", payout.pk, -NET)]
+
+
+def test_another_bank_neither_opens_nor_closes_it() -> None:
+    payout = sent()
+    Source.objects.create(code="other", name="Other bank", side="BANK", format="camt053")
+
+    compared(DUE, "other")
+    assert open_breaks() == []
+    compared(DUE)
+    compared(DUE + timedelta(days=1), "other")
+
+    assert open_breaks() == [("MISSING_AT_PROVIDER", payout.pk, -NET)]
+
+
+def test_it_is_not_written_off_and_nothing_is_proposed() -> None:
+    payout = sent()
+    compared(DUE)
+    found = Break.objects.get()
+    before = Proposal.objects.count()
+
+    with pytest.raises(InvalidState, match="it arrived, or that it came back"):
+        propose_resolution(kind=WRITE_OFF, break_id=found.pk, by=maker(), reason="x", actor=ACTOR, now=LATER)
+
+    assert Proposal.objects.count() == before
+    assert open_breaks() == [("MISSING_AT_PROVIDER", payout.pk, -NET)]
+
+
+@pytest.mark.parametrize(
+    ("values", "constraint"),
+    [
+        ({}, "reconciliation_break_open_once"),
+        ({"kind": "AMOUNT_MISMATCH"}, "reconciliation_break_of_a_payout_alone"),
+        ({"payout_id": None}, "reconciliation_break_of_something"),
+    ],
+)
+def test_the_database_refuses(values: dict[str, Any], constraint: str) -> None:
+    sent()
+    compared(DUE)
+    row = Break.objects.values().get()
+    del row["id"]
+
+    with pytest.raises(IntegrityError) as refused, database.atomic():
+        Break.objects.create(**row | values)
+
+    assert constraint_of(refused.value) == constraint
+
+
+def test_the_queue_and_the_page_show_it_and_so_does_where_the_money_is(sign_in: SignIn) -> None:
+    payout = sent()
+    compared(DUE)
+    found, client = Break.objects.get(), sign_in("finance")
+    queue, page = "/admin/reconciliation/break/", f"/admin/reconciliation/break/{found.pk}/change/"
+
+    for query, shown in (
+        ("about=payouts", True),
+        ("about=payments", False),
+        ("about=bank", False),
+        (f"q={payout.end_to_end_id}", True),
+    ):
+        assert (page in client.get(f"{queue}?{query}").content.decode()) is shown, query
+    text = client.get(page).content.decode()
+    assert payout.end_to_end_id in text
+    assert "say there that it arrived or came back" in text
+    assert "Write off" not in text
+    assert client.get(f"{queue}{found.pk}/match/").status_code == 200
+    assert client.get(f"{queue}export/").status_code == 200
+    [transaction] = payout.merchant.transactions.all()
+    [last] = [link for link in ways_of([transaction.pk], today=DUE)[transaction.pk].links if link.step == Step.PAID_OUT]
+    assert (last.done_on, last.break_id) == (None, found.pk)
+    assert (
+        f'href="{page}">Break</a>'
+        in client.get(f"/admin/payments/transaction/{transaction.pk}/change/").content.decode()
+    )
