@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("common", "0005_as_agreed"),
         ("payments", "0027_operation_by_provider_ref"),
-        ("reconciliation", "0031_bank_calendar_rules"),
+        ("reconciliation", "0032_settlement_line_entries"),
     ]
 
     operations = [
