@@ -28,6 +28,7 @@ from common.console.base import ConsoleAdmin
 from common.console.columns import column, day, state, when
 from common.console.filters import DayFilter
 from common.console.panels import CARDS, PROPOSED, SUBJECT_PAGES, Card
+from common.console.proposals_bulk import DecideMany
 from common.console.site import operator
 from common.errors import CounterfoilError
 from common.models import Proposal, ProposalState
@@ -84,6 +85,15 @@ class WaitingFilter(DropdownFilter):
         return queryset.filter(state=ProposalState.OPEN)
 
 
+@column("pick", "")
+def pick(proposal: Proposal) -> Any:
+    return format_html(
+        '<input type="checkbox" name="pick" value="{}" form="bulk-form" aria-label="Choose: {}">',
+        proposal.pk,
+        proposal.summary,
+    )
+
+
 @column("summary_text", "Summary")
 def summary(proposal: Proposal) -> Any:
     return format_html('<div class="cf-text">{}</div>', proposal.summary)
@@ -123,10 +133,12 @@ def pinned(proposal: Proposal) -> Any:
 
 
 @admin.register(Proposal)
-class ProposalAdmin(ConsoleAdmin):
+class ProposalAdmin(DecideMany, ConsoleAdmin):
+    list_before_template = "admin/common/proposals.html"
     empty_text = "Nothing waits for a second person."
     actions_detail = ("approve_it", "reject_it", "withdraw_it")
     list_display = (
+        pick,
         summary,
         state("state"),
         "proposed_by",
@@ -145,6 +157,9 @@ class ProposalAdmin(ConsoleAdmin):
         ("Decided", ("decided_by", when("decided_at", "Decided"), "decision_reason")),
         (None, (pinned,)),
     )
+
+    def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:
+        return (list_display[1],)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, {"title": "Waiting for a second person"} | (extra_context or {}))
