@@ -9,6 +9,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from common.changes import Actor
+from reconciliation.services.compare import day_fetch
 from reconciliation.services.nightly import close_recent_days, reconcile_yesterday
 from reconciliation.services.payout_files import SENDER, payouts_send
 from reconciliation.services.payouts import payouts_tidy
@@ -34,6 +35,13 @@ def compare(*, provider: str, live: str, day: str, actor: str = "system:compare"
         day=date.fromisoformat(day),
         actor=Actor(actor),
         now=timezone.now(),
+    )
+
+
+@shared_task(name="reconciliation.fetch")
+def fetch(*, provider: str, live: str, day: str, actor: str, **_later: Any) -> None:
+    day_fetch(
+        provider=provider, live=live == "True", day=date.fromisoformat(day), actor=Actor(actor), now=timezone.now()
     )
 
 

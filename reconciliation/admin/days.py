@@ -26,12 +26,12 @@ from common.errors import CounterfoilError
 from common.models import Proposal, ProposalState
 from reconciliation.admin.filters import ProviderFilter
 from reconciliation.admin.proposed import figures_shown
-from reconciliation.models import Break, DayClose, ReconciliationRun, Source, Statement
+from reconciliation.models import Break, DayClose, ReconciliationRun, Side, Source, Statement
 from reconciliation.selectors import break_difference
 from reconciliation.services.balance_sheet import balance_sheet
 from reconciliation.services.board import board, last_days_of_board
 from reconciliation.services.closing import CLOSE, REOPEN, day_close, propose_close, propose_reopen
-from reconciliation.services.compare import compare_ask
+from reconciliation.services.compare import COMPARE, FETCH, day_ask, day_key, last_fetch
 from reconciliation.services.day_figures import day_figures, is_over
 
 
@@ -161,8 +161,10 @@ class DayCloseAdmin(ConsoleAdmin):
                 for found in open_breaks.select_related("operation", "owner").order_by("first_seen_at")[:10]
             ],
             "breaks_url": reverse("admin:reconciliation_break_changelist") + query,
+            "fetchable": figures.missing and (source.side == Side.PROVIDER or source.fetch_url),
+            "fetched": last_fetch(**key),
             "waiting": Proposal.objects.filter(
-                state=ProposalState.OPEN, kind__in=(CLOSE, REOPEN), subject_id=f"{provider}:{mode_name}:{of}"
+                state=ProposalState.OPEN, kind__in=(CLOSE, REOPEN), subject_id=day_key(**key)
             ).first(),
             "form": SignForm(),
             "can_close": request.user.has_perm("reconciliation.close_day"),
@@ -172,13 +174,14 @@ class DayCloseAdmin(ConsoleAdmin):
     def _act(self, request: HttpRequest, key: dict[str, Any], back: str) -> HttpResponse:
         by: dict[str, Any] = {"actor": operator(request), "now": timezone.now()}
         me: Any = request.user
-        if request.POST.get("act") == "compare":
+        if (what := request.POST.get("act")) in (COMPARE, FETCH):
             try:
-                compare_ask(**key, **by)
+                day_ask(what=what, **key, **by)
             except CounterfoilError as exc:
                 messages.error(request, exc.message)
             else:
-                messages.success(request, "It is being compared. Load this page again to see the outcome.")
+                doing = "compared" if what == COMPARE else "fetched and compared"
+                messages.success(request, f"It is being {doing}. Load this page again to see the outcome.")
             return redirect(back)
         if request.POST.get("act") == "close":
             try:

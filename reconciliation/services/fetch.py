@@ -7,8 +7,10 @@ came earlier is. No transaction is open while somebody answers.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from typing import BinaryIO, cast
 
 import requests
@@ -22,7 +24,7 @@ from merchants.selectors import open_account
 from payments.providers.base import ProviderError
 from payments.providers.session import open_session
 from payments.services.calls import open_provider
-from reconciliation.models import BankAccount, Source, Statement, StatementState
+from reconciliation.models import BankAccount, Side, Source, Statement, StatementState
 from reconciliation.parsers.bytes import MAX_BYTES, PIECE, TooLarge
 from reconciliation.services.imports import statement_import
 from reconciliation.sources import day_ends_at
@@ -49,6 +51,23 @@ def accounts_of(provider: str) -> list[ProviderAccount]:
 def bank_accounts_of(source: Source) -> list[BankAccount]:
     """The accounts of ours whose statements are fetched from this bank; none if it does not serve any."""
     return list(BankAccount.objects.filter(source=source).order_by("id")) if source.fetch_url else []
+
+
+def fetches(
+    *, source: Source, day: date, actor: Actor, now: datetime, live: bool | None = None
+) -> list[Callable[[], Fetched]]:
+    """What has to be asked for of a day, an account each, of one mode or (None) both; nobody is asked before one of them is called."""
+    if source.side == Side.BANK:
+        return [
+            partial(bank_statement_fetch, account=account, day=day, actor=actor, now=now)
+            for account in bank_accounts_of(source)
+            if live in (None, account.live)
+        ]
+    return [
+        partial(statement_fetch, account=account, day=day, actor=actor, now=now)
+        for account in accounts_of(source.code)
+        if live in (None, account.live)
+    ]
 
 
 def statement_fetch(*, account: ProviderAccount, day: date, actor: Actor, now: datetime) -> Fetched:

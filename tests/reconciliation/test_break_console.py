@@ -28,7 +28,7 @@ from reconciliation.models import (
 )
 from reconciliation.services.balance_sheet import EARNED, HAVE, OWE, SPENT
 from reconciliation.services.board import board
-from reconciliation.tasks import compare
+from reconciliation.tasks import compare, fetch
 from tests.factories import NOW, ProviderAccountFactory, captured_transaction, sale_of
 from tests.factories.agreed import new_bank_account
 from tests.reconciliation.given import DAY, Listed, imported, listed, reconciled
@@ -337,6 +337,26 @@ def test_a_day_is_compared_again_when_somebody_asks_and_that_is_recorded(account
     assert "has not begun" in said(client.post(DAY_PAGE.replace(str(DAY), str(tomorrow)), {"act": "compare"}))
     assert browser("auditor").post(DAY_PAGE, {"act": "compare"}).status_code == 403
     assert AuditRecord.objects.filter(action="day.compare_asked").count() == 1
+
+
+def test_a_missing_statement_is_fetched_when_somebody_asks_and_the_page_says_what_became_of_it(
+    account: ProviderAccount,
+) -> None:
+    later = DAY + timedelta(days=3)
+    page = DAY_PAGE.replace(str(DAY), str(later))
+    client = browser()
+    assert "Fetch now" in client.get(page).content.decode()
+
+    asked = client.post(page, {"act": "fetch"})
+    fetch(provider="fpx", live="False", day=str(later), actor="operator:finance")  # nobody listens there
+
+    assert "It is being fetched and compared" in said(asked)
+    text = client.get(page).content.decode()
+    assert "The statement could not be fetched" in text
+    actions = AuditRecord.objects.filter(subject_id=f"fpx:test:{later}").order_by("id").values_list("action", "actor")
+    assert list(actions) == [("day.fetch_asked", "operator:finance"), ("day.fetched", "operator:finance")]
+    assert ReconciliationRun.objects.filter(day=later).count() == 1
+    assert browser("auditor").post(page, {"act": "fetch"}).status_code == 403
 
 
 def test_the_board_and_the_money_take_few_queries(account: ProviderAccount, django_assert_max_num_queries: Any) -> None:

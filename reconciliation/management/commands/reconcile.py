@@ -6,9 +6,8 @@ Exit status 0: everything agrees; 1: there are open breaks; 2: it could not be d
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
-from functools import partial
 from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -19,16 +18,10 @@ from rich.table import Table
 
 from common.changes import Actor
 from common.money import Money
-from reconciliation.models import Break, ReconciliationRun, Side, Source
+from reconciliation.models import Break, ReconciliationRun, Source
 from reconciliation.selectors import open_breaks
 from reconciliation.services.expected import modes_of
-from reconciliation.services.fetch import (
-    Fetched,
-    accounts_of,
-    bank_accounts_of,
-    bank_statement_fetch,
-    statement_fetch,
-)
+from reconciliation.services.fetch import fetches
 from reconciliation.services.reconcile import STEPS, reconcile_day
 from reconciliation.sources import zone_of
 
@@ -74,7 +67,7 @@ class Command(BaseCommand):
         columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}")
         with Progress(*columns, TimeElapsedColumn(), console=console, disable=not self.stdout.isatty()) as progress:
             if fetch:
-                asks = _asks(source, day, now)
+                asks = fetches(source=source, day=day, actor=ACTOR, now=now)
                 fetching = progress.add_task("fetching statements", total=len(asks))
                 for ask in asks:
                     fetched = ask()
@@ -91,18 +84,6 @@ class Command(BaseCommand):
                 for live in modes
             ]
         return problems, runs
-
-
-def _asks(source: Source, day: date, now: datetime) -> list[Callable[[], Fetched]]:
-    """What has to be asked for, an account each."""
-    if source.side == Side.BANK:
-        return [
-            partial(bank_statement_fetch, account=account, day=day, actor=ACTOR, now=now)
-            for account in bank_accounts_of(source)
-        ]
-    return [
-        partial(statement_fetch, account=account, day=day, actor=ACTOR, now=now) for account in accounts_of(source.code)
-    ]
 
 
 def _show(console: Console, runs: Sequence[ReconciliationRun], breaks: Any) -> None:
