@@ -65,6 +65,7 @@ class BulkForm(forms.Form):
         ("due", "Set the due date"),
         ("comment", "Comment"),
         ("match", "Propose to match both items of each"),
+        ("adjust", "Propose to adjust each by journal"),
         ("write_off", "Propose to write off each"),
     )
     act = forms.ChoiceField(choices=ACTS, widget=UnfoldAdminSelectWidget, label="What")
@@ -72,6 +73,9 @@ class BulkForm(forms.Form):
         User.objects.none(), required=False, empty_label="Nobody", widget=UnfoldAdminSelectWidget, label="Assign to"
     )
     due_on = forms.DateField(widget=UnfoldAdminSingleDateWidget, label="Due", required=False)
+    counter = forms.ChoiceField(
+        choices=COUNTERS, required=False, widget=UnfoldAdminSelectWidget, label="Adjust against"
+    )
     text = forms.CharField(
         max_length=500,
         required=False,
@@ -86,7 +90,10 @@ class BulkForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
-        if cleaned.get("act") in ("comment", "match", "write_off") and not (cleaned.get("text") or "").strip():
+        if (
+            cleaned.get("act") in ("comment", "match", "adjust", "write_off")
+            and not (cleaned.get("text") or "").strip()
+        ):
             self.add_error("text", "Say why.")
         return cleaned
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 from django.contrib import messages
 from django.core import signing
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -31,7 +32,7 @@ from reconciliation.services.breaks import (
     breaks_comment,
     breaks_set_due,
 )
-from reconciliation.services.resolutions import MATCH, WRITE_OFF, propose_resolution
+from reconciliation.services.resolutions import ADJUST, MATCH, WRITE_OFF, propose_resolution
 
 _AT_ONCE = 200
 _SALT = "reconciliation.break_file"
@@ -103,6 +104,8 @@ class BreakLists:
         _only(request, "reconciliation.work_break")
         source = request.POST if request.method == "POST" else request.GET
         picked = [int(pk) for pk in source.getlist("pick")[:_AT_ONCE] if pk.isdecimal()]
+        if request.method == "GET" and "found" in request.GET:  # not those that are ticked: all that the filters find
+            picked = self._found(request)
         rows = list(
             Break.objects.filter(pk__in=picked, resolved_at=None).select_related("operation", "owner").order_by("pk")
         )
@@ -122,6 +125,13 @@ class BreakLists:
                 "rows": [(row, html.amounts(break_difference(row))) for row in rows],
             },
         )
+
+    def _found(self, request: HttpRequest) -> list[int]:
+        """The first of what the queue's filters find, as they are in the query string of `found`."""
+        filtered = copy(request)
+        filtered.GET = QueryDict(request.GET["found"])
+        rows = self.get_changelist_instance(filtered).get_queryset(filtered)  # type: ignore[attr-defined]
+        return list(rows.values_list("pk", flat=True)[:_AT_ONCE])
 
     def export(self, request: HttpRequest) -> Any:
         """The queue as it is filtered, as a workbook."""
@@ -250,7 +260,9 @@ def _bulk(request: HttpRequest, ids: list[int], given: dict[str, Any]) -> None:
             case "comment":
                 changed = breaks_comment(break_ids=ids, text=text, **by)
             case act:
-                changed = _propose_each(request, ids, MATCH if act == "match" else WRITE_OFF, text, by)
+                kind = {"match": MATCH, "adjust": ADJUST, "write_off": WRITE_OFF}[act]
+                more = {"counter": given["counter"]} if kind == ADJUST else {}
+                changed = _propose_each(request, ids, kind, text, by | more)
     except CounterfoilError as exc:
         messages.error(request, exc.message)
     else:

@@ -323,6 +323,25 @@ def test_the_day_is_signed_closed_and_opened_again_in_the_console(account: Provi
     ]
 
 
+def test_what_the_filters_find_is_acted_on_and_adjusted_against_an_account(orphan: Break, missing: Break) -> None:
+    client = browser()
+
+    shown = client.get(f"{QUEUE}bulk/", {"found": "kind__exact=MISSING_IN_BOOKS"})
+    assert [row.pk for row, _ in shown.context["rows"]] == [orphan.pk]
+    both = client.get(f"{QUEUE}bulk/", {"found": "", "pick": [orphan.pk]})
+    assert [row.pk for row, _ in both.context["rows"]] == sorted([orphan.pk, missing.pk])
+    done = client.post(
+        f"{QUEUE}bulk/", {"pick": [orphan.pk], "act": "adjust", "counter": "bank_charges", "text": "Theirs"}
+    )
+
+    assert "1 of 1 breaks." in said(done)
+    proposal = Proposal.objects.get(kind="break.adjust")
+    assert {leg["kind"]: leg["minor"] for leg in proposal.parameters["legs"]} == {
+        "provider_receivable": 7_000,
+        "bank_charges": -7_000,
+    }
+
+
 def test_a_day_is_compared_again_when_somebody_asks_and_that_is_recorded(account: ProviderAccount) -> None:
     client = browser()
 
