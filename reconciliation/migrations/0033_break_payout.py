@@ -3,6 +3,8 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
+from common.indexes import without_prefix_indexes
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -71,4 +73,5 @@ class Migration(migrations.Migration):
                 name="reconciliation_break_of_a_payout_alone",
             ),
         ),
+        without_prefix_indexes("reconciliation_break"),
     ]
