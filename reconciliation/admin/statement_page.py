@@ -119,6 +119,7 @@ def statement_context(statement: Statement) -> dict[str, Any]:
     return {
         "statement": statement,
         "refused": statement.state == StatementState.REFUSED,
+        "waits": statement.state == StatementState.WAITING,
         "problems": statement.reason.splitlines()[:_SHOWN],
         "repeated": statement.line_count - statement.new_line_count - unread,
         "waiting": lines.filter(state=QuarantineState.OPEN).count(),
@@ -134,6 +135,8 @@ def _tell(request: HttpRequest, imported: Imported) -> None:
     statement = imported.statement
     if statement.state == StatementState.REFUSED:
         messages.error(request, "The file was refused: nothing of it was applied.")
+    elif statement.state == StatementState.WAITING:
+        messages.info(request, f"The file is kept: {statement.reason}.")
     elif imported.repeated:
         messages.info(request, "This file had been imported before. Nothing changed.")
     elif statement.quarantined_count:

@@ -19,10 +19,16 @@ from merchants.models import ProviderAccount
 
 class StatementState(models.TextChoices):
     IMPORTED = "IMPORTED", "Imported"
+    WAITING = "WAITING", "Waits for its other pages"  # nothing of it was applied
     REFUSED = "REFUSED", "Refused"  # nothing of it was applied; tried again when the same file comes again
 
 
-STATEMENT_MOVES = {(StatementState.REFUSED, StatementState.IMPORTED)}
+STATEMENT_MOVES = {
+    (StatementState.REFUSED, StatementState.IMPORTED),
+    (StatementState.REFUSED, StatementState.WAITING),
+    (StatementState.WAITING, StatementState.IMPORTED),
+    (StatementState.WAITING, StatementState.REFUSED),
+}
 
 
 class Controls(models.TextChoices):
@@ -46,7 +52,8 @@ class Statement(models.Model):
     """One file of a source: a provider and one account there or (`provider_account` empty) all of that mode, or a bank.
 
     The sums are in hundredths over the lines that were read, whatever currencies they mix; `stated` is what the file says of all of them,
-    {"lines", "amount", "fee", "net"}, as far as it does. A bank's file has its balances in `bank_balance`.
+    {"lines", "amount", "fee", "net"}, as far as it does. A bank's file has its balances in `bank_balance`. `page`: {"account", "key", "number",
+    "last"} of a file that is one page of a statement; the lines of all pages are with the one that came last.
     """
 
     id = id_field()
@@ -59,6 +66,7 @@ class Statement(models.Model):
     state = models.CharField(max_length=10, choices=StatementState)
     reason = models.TextField(blank=True, default="")  # why it was refused, by line number
     sha256 = models.BinaryField(max_length=32)
+    page = models.JSONField(null=True, blank=True)
     mapping_version = models.PositiveIntegerField(default=0)  # by which a mapped file was read
     line_count = models.PositiveIntegerField(default=0)  # of the file: read and quarantined
     new_line_count = models.PositiveIntegerField(default=0)  # those that no earlier file had brought
@@ -87,7 +95,7 @@ class Statement(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(state="IMPORTED", imported_at__isnull=False, reason="")
-                | (Q(state="REFUSED", imported_at=None, new_line_count=0) & ~Q(reason="")),
+                | (Q(state__in=["REFUSED", "WAITING"], imported_at=None, new_line_count=0) & ~Q(reason="")),
                 name="statement_refused_has_a_reason_and_no_lines",
             ),
         ]

@@ -1,5 +1,7 @@
 """camt.053, versions 001.02 to 001.08: an account's booked entries between its opening and closing balance (ISO 20022).
 
+A statement may be split over several files, its pages (StmtPgntn): `page_of` looks whether a file is one, `Camt053Pages` reads all of them as one.
+
 Streaming: an entry is read and forgotten. Document types, entities and anything from outside are refused before they are looked at. Only
 entries with status BOOK are lines; others have not moved money. Element by element the message definitions are followed where versions
 differ: the status is text up to 001.06 and a code below it later, a party is a level deeper from 001.08 on.
@@ -7,7 +9,7 @@ differ: the status is text up to 001.06 and a code below it later, a party is a 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, BinaryIO
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _NAMESPACE = "{urn:iso:std:iso:20022:tech:xsd:camt.053.001.0"
 _VERSIONS = "2345678"
+_MAX_PAGES = 1000
 _MAX_ELEMENTS = 200_000  # of one statement's head or one entry: more is an attack on our memory
 
 
@@ -46,6 +49,35 @@ class _Statement:
     debits: list[int] = field(default_factory=lambda: [0, 0])
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a statement that has several: the head of a file."""
+
+    account: str
+    key: str  # the statement's id, the same on every page
+    number: int
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What stands before a statement's entries."""
+
+    account: str
+    currency: str
+    key: str
+    page: Page | None
+    balances: dict[str, tuple[date, int]]
+
+    @property
+    def opening(self) -> tuple[date, int] | None:
+        return self.balances.get("OPBD") or self.balances.get("PRCD")
+
+    @property
+    def closing(self) -> tuple[date, int] | None:
+        return self.balances.get("CLBD")
+
+
 class Camt053Reader:
     """A reader (parsers.base.Reader) of one camt.053 file."""
 
@@ -57,9 +89,9 @@ class Camt053Reader:
         self.balances: tuple[Balance, ...] = ()
         self._file = file
         self._ns = ""
+        self._number = self._moved = 0
 
     def __iter__(self) -> Iterator[Item]:
-        self._file.seek(0)
         try:
             yield from self._items()
         except ParseError as exc:
@@ -70,12 +102,22 @@ class Camt053Reader:
             raise RefusedFile(f"cannot be decoded: {exc}") from exc
 
     def _items(self) -> Iterator[Item]:
+        yield from self._read(self._file)
+        if not self.balances:
+            raise RefusedFile("the file has no statement (Stmt)")
+        read = sum(balance.entry_count for balance in self.balances) - self.unread
+        self.totals = Totals(read, self._moved, 0, self._moved)
+        self.stated = stated_by(self.balances)
+
+    def _read(self, file: BinaryIO) -> Iterator[Item]:
+        """The entries of one file."""
+        file.seek(0)
         statement: _Statement | None = None
         root: Element | None = None
         parent: Element | None = None
-        alive, number, moved = 0, 0, 0
+        alive = 0
         for event, element in iterparse(
-            self._file, events=("start", "end"), forbid_dtd=True, forbid_entities=True, forbid_external=True
+            file, events=("start", "end"), forbid_dtd=True, forbid_entities=True, forbid_external=True
         ):
             if event == "start":
                 alive += 1
@@ -90,25 +132,20 @@ class Camt053Reader:
             if parent is None:
                 continue
             if element.tag == self._tag("Ntry"):
-                number += 1
-                statement = statement or self._opened(parent, number)
+                self._number += 1
+                statement = statement or self._opened(parent, self._number)
                 statement.entries += 1
-                item = self._entry(element, statement, number)
+                item = self._entry(element, statement, self._number)
                 parent.remove(element)
                 alive = 0
                 if item is not None:
                     if isinstance(item, Entry):
-                        moved += hundredths_of(item.amount_minor, item.currency)
+                        self._moved += hundredths_of(item.amount_minor, item.currency)
                     yield item
             elif element.tag == self._tag("Stmt"):
-                self._closed(statement or self._opened(element, number))
+                self._closed(statement or self._opened(element, self._number))
                 element.clear()
                 parent, statement, alive = None, None, 0
-        if not self.balances:
-            raise RefusedFile("the file has no statement (Stmt)")
-        read = sum(balance.entry_count for balance in self.balances) - self.unread
-        self.totals = Totals(read, moved, 0, moved)
-        self.stated = stated_by(self.balances)
 
     def _check_root(self, element: Element) -> None:
         tag = element.tag
@@ -131,43 +168,77 @@ class Camt053Reader:
     def _all(self, element: Element, path: str) -> list[Element]:
         return element.findall("/".join(map(self._tag, path.split("/"))))
 
-    def _opened(self, element: Element, number: int) -> _Statement:
-        """The statement's head, which comes before its entries. Raises RefusedFile."""
+    def head(self) -> _Head | None:
+        """Of the file's first statement; None without one. Raises RefusedFile."""
+        self._file.seek(0)
+        parent: Element | None = None
+        try:
+            for count, (event, element) in enumerate(
+                iterparse(
+                    self._file, events=("start", "end"), forbid_dtd=True, forbid_entities=True, forbid_external=True
+                )
+            ):
+                if count > _MAX_ELEMENTS:
+                    break
+                if event == "start" and not self._ns:
+                    self._check_root(element)
+                elif event == "start" and element.tag == self._tag("Stmt"):
+                    parent = element
+                elif parent is not None and element.tag in (self._tag("Ntry"), self._tag("Stmt")):
+                    return self._head(parent, 1)
+        except (ParseError, DefusedXmlException, LookupError, ValueError):
+            return None  # whoever reads it whole says what is wrong
+        return None
+
+    def _head(self, element: Element, number: int) -> _Head:
+        """What comes before a statement's entries. Raises RefusedFile."""
         account = self._text(element, "Acct/Id/IBAN", "Acct/Id/Othr/Id")
         currency = self.parser.currency_of(number, account)
         if self._text(element, "Acct/Ccy") not in ("", currency):
             raise RefusedFile(f"account {account} is in {self._text(element, 'Acct/Ccy')}, we have it in {currency}")
-        if self._text(element, "StmtPgntn/LastPgInd") == "false":
-            raise RefusedFile(f"the statement of {account} is not whole: further pages are in other files")
         balances: dict[str, tuple[date, int]] = {}
         for balance in self._all(element, "Bal"):
             code = self._text(balance, "Tp/CdOrPrtry/Cd", "Tp/CdOrPrtry/Prtry")
             if code in ("OPBD", "PRCD", "CLBD"):
                 balances[code] = self._balance(balance, currency, code)
-        opening, closing = balances.get("OPBD") or balances.get("PRCD"), balances.get("CLBD")
-        if opening is None or closing is None:
-            raise RefusedFile(f"the statement of {account} has no opening (OPBD or PRCD) and closing (CLBD) balance")
-        summary = "TxsSummry/"
-        return _Statement(
-            account=account,
-            key=self._text(element, "ElctrncSeqNb", "LglSeqNb", "Id")[:60],
-            currency=currency,
-            opened_on=opening[0],
-            opening_minor=opening[1],
-            closed_on=closing[0],
-            closing_minor=closing[1],
-            stated={
-                name: self._text(element, summary + path)
-                for name, path in (
-                    ("entries", "TtlNtries/NbOfNtries"),
-                    ("sum", "TtlNtries/Sum"),
-                    ("credits", "TtlCdtNtries/NbOfNtries"),
-                    ("credit sum", "TtlCdtNtries/Sum"),
-                    ("debits", "TtlDbtNtries/NbOfNtries"),
-                    ("debit sum", "TtlDbtNtries/Sum"),
-                )
-            },
+        page, last = (
+            self._text(element, "StmtPgntn/PgNb"),
+            self._text(element, "StmtPgntn/LastPgInd") not in ("false", "0"),
         )
+        found = None
+        if (page not in ("", "1") or not last) and not (page.isdecimal() and 1 <= int(page) <= _MAX_PAGES):
+            raise RefusedFile(f"the statement of {account} is page {page!r}, which is none from 1 to {_MAX_PAGES}")
+        if page not in ("", "1") or not last:
+            found = Page(account, self._text(element, "Id")[:60], int(page), last)
+        key = self._text(element, "ElctrncSeqNb", "LglSeqNb", "Id")[:60]
+        return _Head(account, currency, key, found, balances)
+
+    def _opened(self, element: Element, number: int) -> _Statement:
+        """The statement that begins here. Raises RefusedFile."""
+        head = self._head(element, number)
+        if head.page is not None:
+            raise RefusedFile(
+                f"the statement of {head.account} is page {head.page.number} of several, beside another one"
+            )
+        if head.opening is None or head.closing is None:
+            raise RefusedFile(
+                f"the statement of {head.account} has no opening (OPBD or PRCD) and closing (CLBD) balance"
+            )
+        return _begun(head, head.opening, head.closing, self._stated(element))
+
+    def _stated(self, element: Element) -> dict[str, str]:
+        """The transactions summary."""
+        return {
+            name: self._text(element, f"TxsSummry/{path}")
+            for name, path in (
+                ("entries", "TtlNtries/NbOfNtries"),
+                ("sum", "TtlNtries/Sum"),
+                ("credits", "TtlCdtNtries/NbOfNtries"),
+                ("credit sum", "TtlCdtNtries/Sum"),
+                ("debits", "TtlDbtNtries/NbOfNtries"),
+                ("debit sum", "TtlDbtNtries/Sum"),
+            )
+        }
 
     def _balance(self, element: Element, currency: str, code: str) -> tuple[date, int]:
         try:
@@ -248,12 +319,12 @@ class Camt053Reader:
         """The statement's end: what it states agrees with its entries. Raises RefusedFile."""
         said, credits, debits = statement.stated, statement.credits, statement.debits
         wrong = []
-        if said["entries"] not in ("", str(statement.entries)):
+        if said and said["entries"] not in ("", str(statement.entries)):
             wrong.append(f"states {said['entries']} entries and has {statement.entries}")
         if not statement.unread:
             if statement.opening_minor + credits[1] - debits[1] != statement.closing_minor:
                 wrong.append("the opening balance and the entries do not come to the closing balance")
-            if statement.entries == statement.booked:
+            if said and statement.entries == statement.booked:
                 found = {
                     "sum": credits[1] + debits[1],
                     "credit sum": credits[1],
@@ -283,3 +354,69 @@ class Camt053Reader:
                 statement.booked,
             ),
         )
+
+
+class Camt053Pages(Camt053Reader):
+    """A reader of all pages of one statement, in their order: the first has the opening balance, the last the closing one.
+
+    What a page states of itself is not compared, because some banks mean the page and some the whole: the balances decide, over all pages.
+    An entry that cannot be read condemns them all: the balances could not be compared.
+    """
+
+    def __init__(self, files: Sequence[BinaryIO], parser: EntryParser) -> None:
+        super().__init__(files[0], parser)
+        self._files = files
+        self._whole: _Statement | None = None
+        self._place = self._ended = 0  # which page is read, and how many statements of it have ended
+
+    def _items(self) -> Iterator[Item]:
+        self._whole = self._begin()
+        for file in self._files:
+            self._place, self._ended = self._place + 1, 0
+            for item in self._read(file):
+                if isinstance(item, Unread):
+                    raise RefusedFile(f"page {self._place}: entry {item.number}: {item.reason}")
+                yield item
+            if self._ended != 1:
+                raise RefusedFile(f"page {self._place} has {self._ended} statements (Stmt) instead of one")
+        read = self.balances[0].entry_count
+        self.totals = Totals(read, self._moved, 0, self._moved)
+        self.stated = stated_by(self.balances)
+
+    def _begin(self) -> _Statement:
+        heads = [Camt053Reader(file, self.parser).head() for file in (self._files[0], self._files[-1])]
+        first, last = heads
+        if first is None or last is None or first.opening is None or last.closing is None:
+            raise RefusedFile("the first page has no opening (OPBD or PRCD), or the last no closing (CLBD) balance")
+        return _begun(first, first.opening, last.closing, {})
+
+    def _opened(self, element: Element, number: int) -> _Statement:
+        head = self._head(element, number)
+        whole = self._whole
+        if whole is None or head.page is None or head.account != whole.account:
+            raise RefusedFile(f"a page of several, beside another statement of {head.account}")
+        return whole
+
+    def _closed(self, statement: _Statement) -> None:
+        self._ended += 1
+        if self._place == len(self._files):
+            super()._closed(statement)
+
+
+def _begun(head: _Head, opening: tuple[date, int], closing: tuple[date, int], stated: dict[str, str]) -> _Statement:
+    return _Statement(
+        account=head.account,
+        key=head.key,
+        currency=head.currency,
+        opened_on=opening[0],
+        opening_minor=opening[1],
+        closed_on=closing[0],
+        closing_minor=closing[1],
+        stated=stated,
+    )
+
+
+def page_of(file: BinaryIO, parser: EntryParser) -> Page | None:
+    """Which page of a statement the file is; None for one that is whole, or that is none at all. Raises RefusedFile."""
+    head = Camt053Reader(file, parser).head()
+    return head.page if head else None

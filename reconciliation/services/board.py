@@ -114,8 +114,8 @@ def _files(cells: dict[Key, DayCell], since: dict[str, Any]) -> None:
         cell = cells.get((statement.provider, statement.live, statement.day))
         if cell is None:
             continue
-        if statement.state == StatementState.REFUSED:
-            cell.refused += 1
+        if statement.state != StatementState.IMPORTED:
+            cell.refused += statement.state == StatementState.REFUSED
             continue
         cell.lines += statement.new_line_count
         cell.quarantined += statement.open_lines

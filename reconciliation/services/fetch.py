@@ -119,6 +119,8 @@ def bank_statement_fetch(*, account: BankAccount, day: date, actor: Actor, now: 
 
 
 def _refusal(statement: Statement) -> str:
+    if statement.state == StatementState.WAITING:
+        return f"The statement is not whole yet: {statement.reason}"
     return f"The statement was refused: {statement.reason}" if statement.state == StatementState.REFUSED else ""
 
 

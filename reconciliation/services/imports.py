@@ -1,7 +1,7 @@
 """Importing a statement: a file is taken in once; a line is kept once, whichever file brought it; nothing is dropped.
 
 The same file again changes nothing. A longer file of the same day adds its new lines. A file that is not what was declared, or that does not
-add up, is kept as refused and applies nothing; so is one that says something else about a line that is known: a provider that corrects
+add up, is kept as refused and applies nothing; so is one that is a page of several, until all are there; so is one that says something else about a line that is known: a provider that corrects
 itself is for a person to look at. A single line that cannot be read is quarantined. All that a file brings is one database transaction.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any, BinaryIO
@@ -39,7 +40,8 @@ from reconciliation.parsers.base import Item, Reader, RefusedFile, Unread
 from reconciliation.parsers.bytes import Fingerprint, fingerprint, pieces
 from reconciliation.services.incoming import ENTRIES, LINES, Kept
 from reconciliation.services.locks import hold, patient
-from reconciliation.services.readers import Expected, open_reader, table_of
+from reconciliation.services.pages import PagesMissing, files_of, pages_imported, pages_with
+from reconciliation.services.readers import Expected, open_pages, open_reader, table_of
 from reconciliation.services.remittances import remittances_announce
 from reconciliation.services.staging import Staged, stage
 from reconciliation.services.staging import keep as keep_staged
@@ -96,14 +98,20 @@ def statement_import(
         statement.day = day or now.date()
         expected = Expected(source, live, day, account.account_key if account else None)
         try:
-            with database.atomic():
-                _apply(statement, expected, file, print_.size, actor, now, progress)
+            with database.atomic(), ExitStack() as opened:
+                pages = pages_with(statement, expected, file)
+                reader = open_pages(expected, files_of(pages, statement, file, opened)) if pages else None
+                _apply(statement, expected, file, print_.size, actor, now, progress, reader)
+                pages_imported(pages, statement, now)
+        except PagesMissing as exc:
+            _set_aside(statement, StatementState.WAITING, str(exc))
         except RefusedFile as exc:
-            _refuse(statement, exc)
+            _set_aside(statement, StatementState.REFUSED, str(exc))
         except IntegrityError as exc:
             if not constraint_of(exc).endswith("_day_open"):
                 raise
-            _refuse(statement, RefusedFile(f"{statement.day} is closed: two people have to open it again first"))
+            closed = f"{statement.day} is closed: two people have to open it again first"
+            _set_aside(statement, StatementState.REFUSED, closed)
         crashpoint("import.applied")
         _keep(statement, file, print_, name)
         crashpoint("import.file_kept")
@@ -144,6 +152,7 @@ def _apply(
     actor: Actor,
     now: datetime,
     progress: Progress,
+    pages: Reader | None,
 ) -> None:
     """Write the statement, those of its lines that are new, what they come to, and those that could not be read. Raises RefusedFile."""
     bank = expected.source.side == Side.BANK
@@ -153,7 +162,7 @@ def _apply(
             None if bank else _keep_plain(cursor, statement, expected, file, size, now, progress)
         )
         if reader is None:
-            reader = open_reader(expected, file)
+            reader = pages or open_reader(expected, file)
             told = _told(reader, file, size, progress)
             _keep_line_by_line(cursor, statement, expected, reader, told, unread, now)
     crashpoint("import.lines_written")
@@ -277,8 +286,9 @@ def _conclude(statement: Statement, expected: Expected, reader: Reader | Staged,
         statement.day = closed_on
 
 
-def _refuse(statement: Statement, exc: RefusedFile) -> None:
-    statement.state, statement.reason, statement.imported_at = StatementState.REFUSED, str(exc), None
+def _set_aside(statement: Statement, state: StatementState, reason: str) -> None:
+    """Keep it without applying anything."""
+    statement.state, statement.reason, statement.imported_at = state, reason, None
     statement.line_count = statement.new_line_count = statement.quarantined_count = 0
     statement.amount_total = statement.fee_total = statement.net_total = 0
     statement.controls, statement.stated = Controls.NONE, {}

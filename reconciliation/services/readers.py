@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, BinaryIO
@@ -11,7 +11,7 @@ from reconciliation.models import BankAccount, FileFormat, Side, Source, SourceM
 from reconciliation.parsers import amk, fpx, migs, vnpay
 from reconciliation.parsers.base import LineParser, Reader, RefusedFile
 from reconciliation.parsers.bytes import ZIP
-from reconciliation.parsers.camt053 import Camt053Reader
+from reconciliation.parsers.camt053 import Camt053Pages, Camt053Reader, Page, page_of
 from reconciliation.parsers.entries import EntryParser
 from reconciliation.parsers.mapped import MappedParser, MappedReader, Table, mapping_of, raw_rows
 from reconciliation.parsers.mt940 import Mt940Reader
@@ -49,6 +49,16 @@ def open_reader(expected: Expected, file: BinaryIO) -> Reader:
     if source.format == FileFormat.CAMT053:
         return Camt053Reader(file, _entry_parser(expected))
     return Mt940Reader(file, _entry_parser(expected), encoding=source.encoding)
+
+
+def page_in(expected: Expected, file: BinaryIO) -> Page | None:
+    """Which page of a statement the file is, if it is one of several. Raises RefusedFile."""
+    return page_of(file, _entry_parser(expected)) if expected.source.format == FileFormat.CAMT053 else None
+
+
+def open_pages(expected: Expected, files: Sequence[BinaryIO]) -> Reader:
+    """The reader of a statement's pages, in their order."""
+    return Camt053Pages(files, _entry_parser(expected))
 
 
 def line_parser(expected: Expected) -> LineParser:

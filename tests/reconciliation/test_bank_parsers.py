@@ -95,7 +95,7 @@ REFUSED = {
     "unknown account": (camt("", account="XX1"), "account 'XX1' is not one of this source's"),
     "other currency": (camt("", currency="USD"), "we have it in EUR"),
     "no opening balance": (camt("").replace(b"OPBD", b"XXXX"), "has no opening"),
-    "a page of several": (camt("<StmtPgntn><PgNb>1</PgNb><LastPgInd>false</LastPgInd></StmtPgntn>").replace(b"</Ccy>", b"</Ccy>"), "further pages"),
+    "a page of several": (camt("<StmtPgntn><PgNb>1</PgNb><LastPgInd>false</LastPgInd></StmtPgntn>").replace(b"</Ccy>", b"</Ccy>"), "beside another one"),
     "no statement": (camt("").replace(b"<Stmt>", b"<Rpt>").replace(b"</Stmt>", b"</Rpt>"), "has no statement"),
     "a balance that is no amount": (camt("", opening=("1,000.00", "CRDT", "2026-03-02")), "the OPBD balance"),
 }  # fmt: skip

@@ -75,6 +75,8 @@ class Command(BaseCommand):
         statement = imported.statement
         if statement.state == StatementState.REFUSED:
             raise CommandError(f"Refused, nothing was applied ({statement.pk}).\n{statement.reason}", returncode=2)
+        if statement.state == StatementState.WAITING:
+            raise CommandError(f"Kept, nothing was applied yet ({statement.pk}): {statement.reason}.", returncode=1)
         waiting = list(statement.quarantined_lines.filter(state="OPEN"))
         if imported.repeated:
             self.stdout.write(f"This file was imported before as {statement.pk}. Nothing changed.")
