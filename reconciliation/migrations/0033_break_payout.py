@@ -3,8 +3,6 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from common.indexes import without_prefix_indexes
-
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -73,5 +71,4 @@ class Migration(migrations.Migration):
                 name="reconciliation_break_of_a_payout_alone",
             ),
         ),
-        without_prefix_indexes("reconciliation_break"),
     ]

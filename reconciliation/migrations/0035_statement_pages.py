@@ -8,7 +8,7 @@ from reconciliation.models.statement import STATEMENT_MOVES
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reconciliation", "0033_break_payout"),
+        ("reconciliation", "0034_break_payout_index"),
     ]
 
     operations = [
