@@ -142,7 +142,7 @@ class ProposalAdmin(DecideMany, ConsoleAdmin):
         summary,
         state("state"),
         "proposed_by",
-        when("proposed_at", "Proposed"),
+        day("proposed_at", "Proposed"),
         day("expires_at", "Expires"),
         "decided_by",
     )

@@ -48,7 +48,9 @@ class CommentForm(BaseDialogForm):
 
 
 class DueForm(ReasonForm):
-    due_on = forms.DateField(widget=UnfoldAdminSingleDateWidget, label="Due", required=False)
+    due_on = forms.DateField(
+        widget=UnfoldAdminSingleDateWidget, label="Due", required=False, help_text="Empty: no due date."
+    )
     field_order = ("due_on", "reason")
 
 
@@ -61,6 +63,7 @@ class BulkForm(forms.Form):
     """One act on all that were chosen."""
 
     ACTS = (
+        ("", "Choose"),
         ("assign", "Assign"),
         ("due", "Set the due date"),
         ("comment", "Comment"),
@@ -70,11 +73,22 @@ class BulkForm(forms.Form):
     )
     act = forms.ChoiceField(choices=ACTS, widget=UnfoldAdminSelectWidget, label="What")
     owner = forms.ModelChoiceField(
-        User.objects.none(), required=False, empty_label="Nobody", widget=UnfoldAdminSelectWidget, label="Assign to"
+        User.objects.none(),
+        required=False,
+        empty_label="Nobody",
+        widget=UnfoldAdminSelectWidget,
+        label="Assign to",
+        help_text="For: assign.",
     )
-    due_on = forms.DateField(widget=UnfoldAdminSingleDateWidget, label="Due", required=False)
+    due_on = forms.DateField(
+        widget=UnfoldAdminSingleDateWidget, label="Due", required=False, help_text="For: set the due date. Empty: none."
+    )
     counter = forms.ChoiceField(
-        choices=COUNTERS, required=False, widget=UnfoldAdminSelectWidget, label="Adjust against"
+        choices=COUNTERS,
+        required=False,
+        widget=UnfoldAdminSelectWidget,
+        label="Adjust against",
+        help_text="For: adjust by journal.",
     )
     text = forms.CharField(
         max_length=500,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import copy
 from typing import Any
 
@@ -35,6 +36,8 @@ from reconciliation.services.breaks import (
 from reconciliation.services.resolutions import ADJUST, MATCH, WRITE_OFF, propose_resolution
 
 _AT_ONCE = 200
+_SHOWN = 500
+_DONE = {"assign": "Assigned", "due": "Due date set", "comment": "Noted"}
 _SALT = "reconciliation.break_file"
 _SIDES = {
     "operations": "Our operations",
@@ -170,7 +173,8 @@ class BreakLists:
             else:
                 context = {
                     "title": "What the file would do",
-                    "plan": plan,
+                    "plan": [row for row in plan if row.does or row.problem][:_SHOWN],
+                    "unchanged": sum(not (row.does or row.problem) for row in plan),
                     "changing": sum(bool(each.does) for each in plan),
                     "failing": sum(bool(each.problem) for each in plan),
                     "rows": signing.dumps(rows, salt=_SALT + str(request.user.pk), compress=True),
@@ -266,21 +270,25 @@ def _bulk(request: HttpRequest, ids: list[int], given: dict[str, Any]) -> None:
     except CounterfoilError as exc:
         messages.error(request, exc.message)
     else:
-        messages.success(request, f"{changed} of {len(ids)} breaks.")
+        messages.success(
+            request, f"{_DONE.get(given['act'], 'Proposed, for a second person')}: {changed} of {len(ids)} breaks."
+        )
 
 
 def _propose_each(request: HttpRequest, ids: list[int], kind: str, reason: str, by: dict[str, Any]) -> int:
     """A proposal for each break; one that cannot be proposed is named and holds up none of the others."""
     proposed = 0
-    why: dict[str, list[str]] = {}
+    why: dict[str, list[tuple[int, str]]] = {}
     for pk in ids:
         try:
             propose_resolution(kind=kind, break_id=pk, reason=reason, **by)
             proposed += 1
         except CounterfoilError as exc:
-            why.setdefault(exc.message, []).append(str(pk))
-    for message, keys in list(why.items())[:10]:
-        messages.warning(request, f"Not proposed for {', '.join(keys[:10])}: {message}")
+            why.setdefault(re.sub(r"[\d.,]+", "#", exc.message), []).append((pk, exc.message))
+    for refused in why.values():
+        (pk, message), count = refused[0], len(refused)
+        others = f"{count} breaks, such as {pk}" if count > 1 else str(pk)
+        messages.warning(request, f"Not proposed for {others}: {message}")
     return proposed
 
 

@@ -186,6 +186,7 @@ class PayoutAdmin(ConsoleAdmin):
             "form": form,
             "refused": refused,
             "submit": "Propose",
+            "check_all": "settlements",
             "back": reverse("admin:reconciliation_payout_changelist"),
             "opts": self.opts,
         }
