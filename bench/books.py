@@ -33,10 +33,10 @@ TERMS: tuple[dict[str, Any], ...] = (
     {"reserve_basis_points": 1_000, "reserve_days": 90, "cut_off": time(20, 30)},
 )
 
-# One day: what became true, in facts and audit records, and what of it is booked.
+# One day: what became true, in facts and audit records, and what of it is booked. Ids begin with the time, as real ones do.
 BOOKS = """
 CREATE TEMPORARY TABLE today ON COMMIT DROP AS
-SELECT p.*, at + interval '1 hour' AS later, 'merchant_payable:' || merchant_id || ':test:MYR' AS payable,
+SELECT p.*, to_char(at, 'YYMMDD') || lpad(k::text, 7, '0') AS key, at + interval '1 hour' AS later, 'merchant_payable:' || merchant_id || ':test:MYR' AS payable,
        'provider_receivable:' || account_id || ':test:MYR' AS receivable, percentage_minor + fixed_minor + limit_minor AS fee_minor,
        CASE refund_minor WHEN minor THEN 'REFUNDED' ELSE 'PARTIALLY_REFUNDED' END AS refunded,
        minor / 100 || '.' || lpad((minor %% 100)::text, 2, '0') AS money,
@@ -44,7 +44,7 @@ SELECT p.*, at + interval '1 hour' AS later, 'merchant_payable:' || merchant_id 
 FROM plan p WHERE at = %(at)s;
 ANALYZE today;
 CREATE TEMPORARY TABLE told ON COMMIT DROP AS
-SELECT 'evt_' || t.n || x.step AS id, 'txn_' || t.n AS subject_id, t.merchant_id, x.sequence, x.at, x.name, x.actor, x.reason, x.changes,
+SELECT 'evt_' || t.key || x.step AS id, 'txn_' || t.n AS subject_id, t.merchant_id, x.sequence, x.at, x.name, x.actor, x.reason, x.changes,
        jsonb_build_object('transactionId', 'txn_' || t.n, 'transactionReference', t.reference, 'externalReference', NULL, 'status', x.status,
            'paymentTypeId', t.provider, 'amount', t.money, 'amountCaptured', x.captured, 'amountRefunded', x.given_back, 'currencyCode', 'MYR',
            'approvalCode', NULL, 'failureCode', NULL, 'failureReason', NULL)
@@ -64,19 +64,19 @@ FROM today t CROSS JOIN LATERAL (VALUES
 WHERE CASE x.step WHEN 'a' THEN true WHEN 'b' THEN kind IS DISTINCT FROM 5 WHEN 'w' THEN kind = 5 ELSE refund_minor > 0 END;
 
 INSERT INTO fact (id, name, subject_type, subject_id, sequence, merchant_id, live, payload, request_id, created_at, published_at)
-SELECT id, name, 'transaction', subject_id, sequence, merchant_id, false, payload, '', at, at FROM told ORDER BY at;
+SELECT id, name, 'transaction', subject_id, sequence, merchant_id, false, payload, '', at, at FROM told ORDER BY at, id;
 INSERT INTO audit_record (at, actor, action, subject_type, subject_id, version, merchant_id, reason, request_id, changes)
-SELECT at, actor, name, 'transaction', subject_id, sequence, merchant_id, reason, '', changes FROM told ORDER BY at;
+SELECT at, actor, name, 'transaction', subject_id, sequence, merchant_id, reason, '', changes FROM told ORDER BY at, id;
 INSERT INTO journal_entry (id, fact_id, fact_name, transaction_id, booked_at)
-SELECT replace(id, 'evt', 'jrn'), id, name, subject_id, at FROM told WHERE name IN ('payment.captured', 'refund.completed') ORDER BY at;
+SELECT replace(id, 'evt', 'jrn'), id, name, subject_id, at FROM told WHERE name IN ('payment.captured', 'refund.completed') ORDER BY at, id;
 INSERT INTO posting (entry_id, account_id, currency, amount_minor)
-SELECT 'jrn_' || n || step, account, 'MYR', amount FROM today CROSS JOIN LATERAL (VALUES
+SELECT 'jrn_' || key || step, account, 'MYR', amount FROM today CROSS JOIN LATERAL (VALUES
     (1, 'b', receivable, minor), (2, 'b', payable, -minor), (3, 'b', payable, fee_minor), (4, 'b', 'fee_income:house:test:MYR', -fee_minor),
     (5, 'd', payable, refund_minor), (6, 'd', receivable, -refund_minor)
 ) leg (number, step, account, amount)
-WHERE amount <> 0 AND (step = 'd' OR kind IS DISTINCT FROM 5) ORDER BY step, n, number;
+WHERE amount <> 0 AND (step = 'd' OR kind IS DISTINCT FROM 5) ORDER BY step, key, number;
 INSERT INTO fee_charge (entry_id, plan_id, amount_minor, percentage_minor, fixed_minor, limit_minor)
-SELECT 'jrn_' || n || 'b', plan_id, minor, percentage_minor, fixed_minor, limit_minor FROM today WHERE fee_minor > 0;
+SELECT 'jrn_' || key || 'b', plan_id, minor, percentage_minor, fixed_minor, limit_minor FROM today WHERE fee_minor > 0 ORDER BY key;
 """
 
 LEDGER_ACCOUNTS = """
