@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 
+import psycopg
 import pytest
 from django.db import transaction as database
 
@@ -13,6 +14,7 @@ from payments.models import Posting
 from payments.models.ledger import AccountKind
 from reconciliation.models import Settlement, SettlementLine
 from reconciliation.services import settle
+from reconciliation.settlement import claims
 from tests.factories import NOW, captured_transaction
 from tests.payments.verify.books import wrong
 from tests.reconciliation.given import imported, listed, reconciled
@@ -133,6 +135,17 @@ def test_what_commits_between_the_look_and_the_claim_is_not_passed_over(monkeypa
 
     [made] = after(2)
     assert made.line_count == 1
+
+
+def test_the_role_that_settles_sees_who_writes(app_role_url: str) -> None:
+    account = priced()
+    with psycopg.connect(app_role_url, autocommit=True) as app:
+        assert app.execute(claims.WRITING).fetchall() == []
+
+        with database.atomic():
+            captured_transaction(account)
+            assert len(app.execute(claims.WRITING).fetchall()) == 1
+            assert app.execute(claims.LAST_POSTING).fetchone() == (Posting.objects.order_by("pk").last().pk,)  # type: ignore[union-attr]
 
 
 def test_whoever_writes_whenever_everything_is_settled_once() -> None:
