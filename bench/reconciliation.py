@@ -197,11 +197,12 @@ def one_day(month: Month, number: int, accounts: dict[str, Any], seconds: dict[s
 
 
 def check(month: Month) -> None:
-    """Every planted break is there with its kind, and no other."""
+    """Every planted break is there with its kind, and no other but of payouts."""
     from reconciliation.models import Break
 
     found: set[Found] = set()
-    for each in Break.objects.filter(resolved_at=None).select_related("line", "operation", "bank_line", "remittance"):
+    open_ = Break.objects.filter(resolved_at=None, payout=None)
+    for each in open_.select_related("line", "operation", "bank_line", "remittance"):
         theirs = each.line.provider_reference if each.line else each.bank_line.reference if each.bank_line else ""
         ours = (
             each.operation.reference

@@ -109,6 +109,8 @@ def live_through(
         one_day(month, number, accounts, seconds)
         desk.night(month, number)
     check(month)
+    if late := desk.payouts_that_should_not_be_late():
+        raise SystemExit(f"the bank did not show {late}")
     desk.late_answers(days + LATE)
     close(month, seconds)
     for number in range(days + LATE, days + AFTER):
@@ -207,6 +209,13 @@ class Desk:
                     now=now,
                 )
                 self._approve(asked, now)
+
+    def payouts_that_should_not_be_late(self) -> list[str]:
+        """The bank shows no payout here, so the ones that are with it become breaks; no other may."""
+        from reconciliation.models import Break
+
+        found = Break.objects.filter(resolved_at=None, payout__isnull=False).exclude(payout__state="SENT")
+        return list(found.values_list("payout_id", flat=True))
 
     def late_answers(self, number: int) -> None:
         """The provider says in the end what became of some that had waited: of every second that it moved another amount, which waits in suspense."""
