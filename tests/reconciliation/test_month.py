@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from bench.added_up import added_up
 from bench.books import NOON, book_day, open_shops, plan_month
-from bench.settled_month import added_up, live_through, verified
+from bench.settled_month import live_through, verified
 from common.models import AuditRecord, Fact
 from common.money import Money
 from merchants.models import ProviderAccount
