@@ -61,17 +61,27 @@ WHERE s.provider = %(provider)s AND s.live = %(live)s AND s.day = %(day)s AND {_
 
 # References that more than one line has, and operations that are claimed, are left to the passes that choose: so claiming these needs no
 # protection against a second claim, which would cost more than the claim. They are looked up before they are claimed, because a scan of the
-# table that is being filled would pass over every row that was just added.
-FIND_BULK = f"""
+# table that is being filled would pass over every row that was just added. Whether a pair agrees is worked out behind the joins (OFFSET 0): a
+# planner that multiplies what so many conditions let through expects one row, and joins a million in a loop.
+FIND_BULK = (
+    f"""
 CREATE TEMPORARY TABLE pair ON COMMIT DROP AS
 WITH twice AS MATERIALIZED (SELECT our_reference FROM day_line GROUP BY 1 HAVING count(*) > 1)
-SELECT l.id AS line_id, o.id AS operation_id
-FROM day_line l
-JOIN operation o ON o.reference = l.our_reference
-JOIN payment p ON p.id = o.payment_id
-WHERE {_BELONGS} AND {{disagrees}} IS NULL AND {DIFFERENCE} = 0 AND NOT {{fee_differs}} AND {_UNCLAIMED_OPERATION}
-    AND NOT EXISTS (SELECT FROM twice WHERE twice.our_reference = l.our_reference)
-"""
+SELECT line_id, operation_id
+FROM (
+    SELECT l.id AS line_id, o.id AS operation_id,
+           {_BELONGS} AND {{disagrees}} IS NULL AND {DIFFERENCE} = 0 AND NOT {{fee_differs}} AND m.id IS NULL AND t.our_reference IS NULL AS agrees
+    FROM day_line l
+    JOIN operation o ON o.reference = l.our_reference
+    JOIN payment p ON p.id = o.payment_id
+    LEFT JOIN reconciliation_match m ON m.operation_id = o.id
+    LEFT JOIN twice t ON t.our_reference = l.our_reference
+    OFFSET 0
+) named
+WHERE agrees
+""",
+    "ANALYZE pair",
+)
 
 MATCH_BULK = """
 INSERT INTO reconciliation_match (run_id, line_id, operation_id, rule)
@@ -79,22 +89,23 @@ SELECT %(run)s, line_id, operation_id, 'REFERENCE' FROM pair
 """
 
 ONLY_MATCHED = "DELETE FROM pair WHERE NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.line_id = pair.line_id)"
-NO_BULK = "CREATE TEMPORARY TABLE pair (line_id bigint, operation_id text) ON COMMIT DROP"
+NO_BULK = ("CREATE TEMPORARY TABLE pair (line_id bigint, operation_id text) ON COMMIT DROP",)
 
 # As they are before this run, and whether it looks at them.
 OPEN_BEFORE = (
     """
 CREATE TEMPORARY TABLE open_before ON COMMIT DROP AS
 SELECT b.id, b.day, b.kind, b.line_id, b.operation_id, b.cause,
-       b.day = %(day)s OR %(look_at_all)s OR r.id IS NULL OR r.rule_set_id IS DISTINCT FROM %(rule_set)s OR r.basis <> %(basis)s::jsonb AS asked
+       b.day = %(day)s OR b.waiting OR %(look_at_all)s OR r.id IS NULL OR r.rule_set_id IS DISTINCT FROM %(rule_set)s OR r.basis <> %(basis)s::jsonb AS asked
 FROM reconciliation_break b LEFT JOIN reconciliation_run r ON r.id = b.last_run_id
 WHERE b.provider = %(provider)s AND b.live = %(live)s AND b.resolved_at IS NULL AND b.bank_line_id IS NULL AND b.remittance_id IS NULL
 """,
     "ANALYZE open_before",
 )
 
-# What stirs the break of a line: an operation that the line names has not ended, or is not the one that the break is about; it was claimed by
-# another, or is not any more what makes a duplicate of the line; or others of its payment may make up the amount with it. A fee stays as it is.
+# What stirs the break of a line, besides an operation that had not ended when it was last looked at: one that the line names has not ended, or is
+# not what the break is about; it was claimed by another, or is not any more what makes a duplicate of the line; or others of its payment may make
+# up the amount with it. A fee stays as it is.
 NO_STATEMENT = "No statement of this day came."
 STIR = (
     """
@@ -154,9 +165,8 @@ GROUP BY l.id, s.day
 )
 
 START_CANDIDATES = """
-DROP TABLE IF EXISTS candidate;
 CREATE TEMPORARY TABLE candidate (line_id bigint, operation_id text, rule_no integer, rule text, disagrees integer, fee_differs boolean,
-                                  difference bigint, distance integer) ON COMMIT DROP
+                                  difference bigint, distance integer, waiting boolean) ON COMMIT DROP
 """
 
 # An identifier that finds something decides, even if that disagrees: rules after it are for lines that none has found anything for.
@@ -171,7 +181,7 @@ _BY = {
 _COLLECT = f"""
 INSERT INTO candidate
 SELECT l.id, o.id, {{number}}, '{{by}}', {{disagrees}}, {{fee_differs}}, {DIFFERENCE},
-       CASE WHEN '{{by}}' = 'AMOUNT_AND_DATE' THEN abs(extract(epoch FROM o.ended_at - l.at))::integer / 86400 ELSE 0 END
+       CASE WHEN '{{by}}' = 'AMOUNT_AND_DATE' THEN abs(extract(epoch FROM o.ended_at - l.at))::integer / 86400 ELSE 0 END, o.ended_at IS NULL
 FROM rest_line l JOIN operation o ON {{found_by}} JOIN payment p ON p.id = o.payment_id
 WHERE {_BELONGS} AND NOT EXISTS (SELECT FROM candidate c WHERE c.line_id = l.id AND c.rule_no < {{number}})
 """
@@ -457,12 +467,12 @@ WHERE a.asked AND b.id = a.id
 
 OPEN_BREAKS = """
 INSERT INTO reconciliation_break AS b (run_id, last_run_id, provider, live, day, kind, line_id, operation_id, our_currency, our_minor,
-                                       their_currency, their_minor, cause, nearest, resolution, first_seen_at, last_seen_at)
+                                       their_currency, their_minor, cause, nearest, waiting, resolution, first_seen_at, last_seen_at)
 SELECT %(run)s, %(run)s, %(provider)s, %(live)s, f.day, f.kind, f.line_id, f.operation_id, f.our_currency, f.our_minor,
-       f.their_currency, f.their_minor, f.cause, f.nearest, '', %(now)s, %(now)s
+       f.their_currency, f.their_minor, f.cause, f.nearest, coalesce(f.line_id IN (SELECT line_id FROM candidate WHERE waiting), false), '', %(now)s, %(now)s
 FROM finding f
 ON CONFLICT (kind, line_id, operation_id, bank_line_id, remittance_id, payout_id) WHERE resolved_at IS NULL
-    DO UPDATE SET last_run_id = %(run)s, last_seen_at = %(now)s, cause = excluded.cause, nearest = excluded.nearest
+    DO UPDATE SET last_run_id = %(run)s, last_seen_at = %(now)s, cause = excluded.cause, nearest = excluded.nearest, waiting = excluded.waiting
 RETURNING b.run_id = %(run)s
 """
 
@@ -488,16 +498,17 @@ WHERE o.of_day AND EXISTS (SELECT FROM reconciliation_break b WHERE b.operation_
 TEMPORARY = "day_line, pair, open_before, rest_line, candidate, line_sum, operation_sum, choice, finding, covered, unclaimed, lone_line, lone_operation"
 
 
-def bulk(rules: Sequence[Rule]) -> str:
+def bulk(rules: Sequence[Rule]) -> tuple[str, ...]:
     """The equal pairs; none if the first rule is not our reference."""
     if rules[0].by != MatchRule.REFERENCE:
         return NO_BULK
-    return FIND_BULK.format(disagrees=first_of(PAIR_CHECKS, agree=rules[0].agree), fee_differs=_fee_differs(rules[0]))
+    disagrees, fee_differs = first_of(PAIR_CHECKS, agree=rules[0].agree), _fee_differs(rules[0])
+    return tuple(statement.format(disagrees=disagrees, fee_differs=fee_differs) for statement in FIND_BULK)
 
 
 def candidates(rules: Sequence[Rule]) -> tuple[str, ...]:
     """What each of the lines that are left over may belong to."""
-    return (START_CANDIDATES, *(_collect(n, rule) for n, rule in enumerate(rules) if rule.by in _BY))
+    return ("TRUNCATE candidate", *(_collect(n, rule) for n, rule in enumerate(rules) if rule.by in _BY))
 
 
 def sums(rules: Sequence[Rule]) -> tuple[str, ...]:

@@ -229,6 +229,7 @@ class Break(models.Model):
     their_minor = models.BigIntegerField(null=True, blank=True)
     cause = models.CharField(max_length=255)  # the probable cause, a sentence
     nearest = models.JSONField(default=list)
+    waiting = models.BooleanField(default=False)  # an operation that its line names had not ended when it was looked at
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
