@@ -236,11 +236,7 @@ UNION ALL SELECT %(run)s, group_id, NULL, operation_id, 'SUM_AND_DATE' FROM line
 UNION ALL SELECT %(run)s, group_id, line_id, NULL, 'SUM_AND_DATE' FROM operation_sum
 UNION ALL SELECT %(run)s, group_id, NULL, unnest(operations), 'SUM_AND_DATE' FROM operation_sum
 """,
-    """
-DELETE FROM candidate
-WHERE line_id IN (SELECT unnest(lines) FROM line_sum UNION ALL SELECT line_id FROM operation_sum)
-    OR operation_id IN (SELECT operation_id FROM line_sum UNION ALL SELECT unnest(operations) FROM operation_sum)
-""",
+    "DELETE FROM candidate WHERE line_id IN (SELECT unnest(lines) FROM line_sum UNION ALL SELECT line_id FROM operation_sum)",
     "DELETE FROM rest_line WHERE id IN (SELECT unnest(lines) FROM line_sum UNION ALL SELECT line_id FROM operation_sum)",
 )
 

@@ -4,15 +4,14 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('reconciliation', '0033_break_payout'),
+        ("reconciliation", "0033_break_payout"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='break',
-            name='waiting',
+            model_name="break",
+            name="waiting",
             field=models.BooleanField(default=False),
         ),
     ]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.db import transaction as database
-from hypothesis import HealthCheck, Phase, event, given, settings
+from hypothesis import HealthCheck, Phase, event, example, given, settings
 from hypothesis import strategies as st
 
 from common.approvals import approve
@@ -41,6 +41,11 @@ STEPS = st.lists(
     min_size=8,
     max_size=24,
 )
+
+
+# Told of its success after the break was looked at; and a part that is named by a line of its own, beside one for all parts.
+TOLD_LATER = [("begin", 1, 8), ("night", 0, 0), ("settle", 0, 0)]
+A_PART_TOO = [("capture", 0, 4_000), ("capture", 0, 6_000), ("list", 0, 0), ("list", 1, 2), ("list", 1, 3)]
 
 
 class World:
@@ -190,6 +195,8 @@ def _open() -> list[tuple[Any, ...]]:
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+@example(steps=TOLD_LATER)
+@example(steps=A_PART_TOO)
 @given(steps=STEPS)
 def test_looking_at_everything_again_finds_nothing_else(steps: list[tuple[str, int, int]]) -> None:
     point = database.savepoint()
