@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reconciliation", "0033_break_payout"),
+        ("reconciliation", "0035_statement_pages"),
     ]
 
     operations = [
