@@ -158,6 +158,11 @@ class ProposalAdmin(DecideMany, ConsoleAdmin):
         (None, (pinned,)),
     )
 
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Who decided is shown where something is decided."""
+        decided = request.GET.get("state") in ("decided", "all")
+        return [shown for shown in self.list_display if decided or shown != "decided_by"]
+
     def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:
         return (list_display[1],)
 

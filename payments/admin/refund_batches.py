@@ -26,6 +26,7 @@ from common.console.filters import DayFilter
 from common.console.panels import PROPOSED, SUBJECT_PAGES
 from common.console.proposals import answer_proposal
 from common.console.site import operator
+from common.console.waiting import open_proposals, waits
 from common.errors import CounterfoilError
 from common.models import Proposal
 from common.spreadsheets import csv_lines, safe_cell
@@ -123,6 +124,7 @@ SUBJECT_PAGES["refund_batch"] = lambda subject_id: reverse("admin:payments_refun
 
 @admin.register(RefundBatch)
 class RefundBatchAdmin(ConsoleAdmin):
+    empty_text = "No batch has been prepared. Begin one from a file or from a filter; nothing is refunded before a second person agrees."
     actions_list = ("new_from_file", "new_from_filter")
     actions_detail = ("propose", "outcomes", "discard")
     list_display = (
@@ -149,7 +151,7 @@ class RefundBatchAdmin(ConsoleAdmin):
     details = (
         (None, (reference("id", "Batch"), "title", related("merchant", "Merchant"), mode(), state("state"), progress)),
         ("What it refunds", (totals, "item_count", "refused_count", "reason", outcome)),
-        ("Decided", ("prepared_by", related("proposal", "Proposal"), when("created_at", "Prepared"), when("ended_at", "Ended"))),
+        ("Decided", ("prepared_by", waits("refund_batch"), related("proposal", "Decided by"), when("created_at", "Prepared"), when("ended_at", "Ended"))),
         ("Rows", (items, all_items)),
     )  # fmt: skip
 
@@ -164,11 +166,10 @@ class RefundBatchAdmin(ConsoleAdmin):
         """Only what its state allows."""
         batch = RefundBatch.objects.filter(pk=unquote(str(object_id))).first()
         prepared = batch is not None and batch.state == RefundBatchState.PREPARED
-        return [
-            found
-            for found in super().get_actions_detail(request, object_id)
-            if prepared or found.action_name.endswith("outcomes")
-        ]
+        names: tuple[str, ...] = ("outcomes", "discard", "propose") if prepared else ("outcomes",)
+        if batch is not None and open_proposals("refund_batch", batch.pk):
+            names = ("outcomes", "discard")
+        return [found for found in super().get_actions_detail(request, object_id) if found.action_name.endswith(names)]
 
     @action(description="New from a file", permissions=["propose"], url_path="new-from-file", icon="upload_file")
     def new_from_file(self, request: HttpRequest) -> HttpResponse:

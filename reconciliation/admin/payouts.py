@@ -27,6 +27,7 @@ from common.console.filters import DayFilter
 from common.console.panels import CARDS, PROPOSED, SUBJECT_PAGES, Card
 from common.console.proposals import answer_proposal
 from common.console.site import operator
+from common.console.waiting import waits
 from common.errors import CounterfoilError
 from common.models import Proposal
 from reconciliation.models import FileState, Payout, PayoutBank, PayoutFile, PayoutState, Settlement
@@ -139,6 +140,7 @@ class PayoutAdmin(ConsoleAdmin):
         (
             "Decided",
             (
+                waits("payout", also="proposal"),
                 related("proposal", "Proposal"),
                 related("confirmed_by", "Confirmed by"),
                 when("created_at", "Proposed"),

@@ -24,6 +24,7 @@ from common.console.columns import column, related, state, when
 from common.console.panels import SUBJECT_PAGES
 from common.console.proposals import answer_proposal
 from common.console.site import operator
+from common.console.waiting import waits
 from common.errors import CounterfoilError
 from reconciliation.models import QuarantinedLine, QuarantineState
 from reconciliation.services.quarantine import columns_of, line_discard_propose, line_fix
@@ -83,6 +84,7 @@ class QuarantinedLineAdmin(ConsoleAdmin):
     ordering = ("-id",)
     details = (
         (None, (related("statement", "Statement"), "number", "reason", state("state"))),
+        (None, (waits("quarantined_line"),)),
         ("As it came", (_cells("cells"),)),
         (
             "Put right",

@@ -23,6 +23,7 @@ from common.console.actions import ReasonForm, go_to
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, day, reference, related, state, when
 from common.console.site import operator
+from common.console.waiting import waits
 from common.errors import CounterfoilError
 from reconciliation.matching.rules import AGREE, BY, MAX_DAYS, InvalidRules
 from reconciliation.models import MatchRule, Rehearsal, RuleSet, RuleSetState
@@ -167,7 +168,13 @@ class RuleSetAdmin(ConsoleAdmin):
         ("How", (rules,)),
         (
             "When",
-            (when("created_at", "Made"), "made_by", when("live_from", "Live from"), related("proposal", "Decided by")),
+            (
+                when("created_at", "Made"),
+                "made_by",
+                when("live_from", "Live from"),
+                waits("rule_set"),
+                related("proposal", "Decided by"),
+            ),
         ),
     )
 

@@ -46,6 +46,9 @@ def test_a_file_becomes_a_preview_that_can_be_proposed(
     client.post(f"{BASE}{batch.pk}/propose/", REASON)
     client.post(f"{BASE}{batch.pk}/propose/", REASON)  # a double click
     assert Proposal.objects.get().subject_id == batch.pk
+    waiting = client.get(answer["Location"]).content.decode()
+    assert Proposal.objects.get().summary in waiting  # whoever comes back sees that it was asked for
+    assert f"{BASE}{batch.pk}/propose/" not in waiting
     rows = list(csv.reader(io.StringIO(client.get(f"{BASE}{batch.pk}/outcomes/").getvalue().decode())))
     assert [row[:7] for row in rows[1:]] == [
         ["2", "INV-1", paid.pk, "40.00", "MYR", "Recall", "WAITING"],
