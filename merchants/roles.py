@@ -64,7 +64,7 @@ ACTS = {  # permission -> (model it belongs to, what it allows)
         "Can put unreadable lines right, and propose to discard them",
     ),
     "reconciliation.approve_quarantinedline": ("quarantinedline", "Can approve that an unreadable line is discarded"),
-    "reconciliation.map_source": ("source", "Can describe the columns of a source's files"),
+    "reconciliation.map_source": ("source", "Can propose how the columns of a source's files are read"),
     "reconciliation.approve_ruleset": ("ruleset", "Can approve that matching rules go live"),
     "reconciliation.propose_bankcalendar": ("bankcalendar", "Can propose bank holidays"),
     "reconciliation.approve_bankcalendar": ("bankcalendar", "Can agree on bank holidays as the second person"),
@@ -141,6 +141,7 @@ _FINANCE = (
     "reconciliation.propose_payout",
     "reconciliation.propose_settlementterms",
     "reconciliation.propose_source",
+    "reconciliation.map_source",
     "reconciliation.propose_bankaccount",
     "reconciliation.propose_bankcalendar",
     "payments.propose_feeplan",
@@ -157,7 +158,6 @@ _FINANCE_LEAD = (
     "reconciliation.write_off_any_break",
     "reconciliation.add_source",
     "reconciliation.change_source",
-    "reconciliation.map_source",
 )
 
 ROLES = {

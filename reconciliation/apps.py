@@ -10,11 +10,19 @@ class ReconciliationConfig(AppConfig):
         from common.approvals import register
         from payments.services.reconciled import answer_with
         from reconciliation.selectors import reconciliation_states
-        from reconciliation.services import closing, payouts, quarantine, resolutions, rule_sets, terms
+        from reconciliation.services import closing, mappings, payouts, quarantine, resolutions, rule_sets, terms
         from reconciliation.services.settings import SETTINGS
         from reconciliation.sources import sync_sources
 
-        for act in (*closing.ACTS, *payouts.ACTS, *resolutions.ACTS, rule_sets.ACT, quarantine.ACT, terms.ACT):
+        for act in (
+            *closing.ACTS,
+            *payouts.ACTS,
+            *resolutions.ACTS,
+            rule_sets.ACT,
+            quarantine.ACT,
+            terms.ACT,
+            mappings.ACT,
+        ):
             register(act)
         for setting in SETTINGS:
             register(setting.act)

@@ -107,6 +107,12 @@ class Sample:
         return raw_rows(BytesIO(base64.b64decode(self._data)), table)
 
 
+class WhyForm(forms.Form):
+    """Why the columns are read like this."""
+
+    reason = forms.CharField(max_length=255, widget=UnfoldAdminTextInputWidget, help_text="Kept in the audit log.")
+
+
 class SampleForm(forms.Form):
     file = forms.FileField(
         widget=UnfoldAdminFileFieldWidget(attrs={"accept": ".csv,.txt,.tsv,.xlsx"}),

@@ -1,4 +1,4 @@
-"""The column-mapping wizard: a sample, its first rows, which column holds what, and what would be read, with what is wrong line by line."""
+"""The column-mapping wizard: a sample, its first rows, which column holds what, what would be read, with what is wrong line by line, and the proposal."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.core.signing import BadSignature
@@ -18,11 +17,12 @@ from django.utils import timezone
 from common.console import html
 from common.console.site import operator
 from common.errors import CounterfoilError, InvalidRequest
-from reconciliation.admin.mapping_forms import MappingForm, Sample, SampleForm, header_of, initial_of
+from common.models import Proposal
+from reconciliation.admin.mapping_forms import MappingForm, Sample, SampleForm, WhyForm, header_of, initial_of
 from reconciliation.models import BankAccount, FileFormat, Side, Source, SourceMapping
 from reconciliation.parsers.base import Item, Line, RefusedFile, Unread
 from reconciliation.parsers.mapped import BadMapping, MappedParser, MappedReader, mapping_of
-from reconciliation.services.mappings import source_mapping_save
+from reconciliation.services.mappings import source_mapping_propose
 
 _SHOWN = 20
 _FIRST = {
@@ -37,7 +37,7 @@ _FIRST = {
 
 
 def mapping_wizard(admin: Any, request: HttpRequest, object_id: str) -> HttpResponse:
-    """GET shows where to begin. A POST carries the sample: it is read with what the form says, and saved when that is asked for."""
+    """GET shows where to begin. A POST carries the sample: it is read with what the form says, and proposed when that is asked for."""
     if not request.user.has_perm("reconciliation.map_source"):
         raise PermissionDenied
     source = Source.objects.filter(pk=unquote(object_id), format=FileFormat.MAPPED).first()
@@ -54,9 +54,8 @@ def mapping_wizard(admin: Any, request: HttpRequest, object_id: str) -> HttpResp
         try:
             sample, begins = _sample(request)
             context |= {"sample": sample.sign(), "kind": sample.kind}
-            if saved := _work(request, source, sample, begins, context):
-                messages.success(request, f"Saved as version {saved.version}.")
-                return redirect(html.page_url(source))
+            if proposal := _work(request, source, sample, begins, context):
+                return redirect(html.page_url(proposal))
         except RefusedFile as exc:
             context["refused"] = str(exc)
         except (BadSignature, ValueError):
@@ -75,8 +74,8 @@ def _sample(request: HttpRequest) -> tuple[Sample, bool]:
 
 def _work(
     request: HttpRequest, source: Source, sample: Sample, begins: bool, context: dict[str, Any]
-) -> SourceMapping | None:
-    """Fill the page's context; what was saved, if it was. Raises RefusedFile."""
+) -> Proposal | None:
+    """Fill the page's context; what was proposed, if it was. Raises RefusedFile."""
     bank = source.side == Side.BANK
     last = SourceMapping.objects.filter(source=source).first()
     known = initial_of(last.mapping) if last else {"delimiter": sample.delimiter()}
@@ -104,12 +103,19 @@ def _work(
         accounts=dict(BankAccount.objects.filter(source=source).values_list("account_key", "currency")),
     )
     context["preview"] = _preview(MappedReader(rows, table, parser))
-    if request.POST.get("act") != "save":
+    proposes = request.POST.get("act") == "propose"
+    context["why"] = why = WhyForm(request.POST if proposes else None)
+    if not proposes or not why.is_valid():
         return None
     me: Any = request.user
     try:
-        return source_mapping_save(
-            source_code=source.pk, mapping=mapping, by=me, actor=operator(request), now=timezone.now()
+        return source_mapping_propose(
+            source_code=source.pk,
+            mapping=mapping,
+            by=me,
+            reason=why.cleaned_data["reason"],
+            actor=operator(request),
+            now=timezone.now(),
         )
     except InvalidRequest as exc:
         _complain(form, {name: " ".join(said) for name, said in exc.details["fields"].items()})

@@ -10,12 +10,15 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from unfold.decorators import action
 
+from common.console import html
 from common.console.agreed import AgreedAdmin, before_after, waiting
 from common.console.base import ConsoleAdmin, EditableAdmin
 from common.console.columns import mode, pretty, related, when
 from common.console.panels import PROPOSED, SUBJECT_PAGES
+from common.models import Proposal
 from reconciliation.admin.mapping_wizard import mapping_wizard
 from reconciliation.models import BankAccount, FileFormat, Source, SourceMapping
+from reconciliation.services.mappings import MAP
 from reconciliation.services.settings import BANK_ACCOUNT, SOURCE
 
 
@@ -83,7 +86,16 @@ class SourceMappingAdmin(ConsoleAdmin):
     search_fields = ("=source__code",)
     ordering = ("-id",)
     details = (
-        (None, (related("source", "Source"), "version", "created_by", when("created_at", "Made"))),
+        (
+            None,
+            (
+                related("source", "Source"),
+                "version",
+                "created_by",
+                when("created_at", "Made"),
+                related("proposal", "Agreed by two people"),
+            ),
+        ),
         ("Columns", (pretty("mapping", "Mapping"),)),
     )
 
@@ -111,6 +123,19 @@ class BankAccountAdmin(AgreedAdmin):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
 
+def _columns(proposal: Proposal) -> Any:
+    """What is read otherwise, entry by entry of the description."""
+    before, after = (proposal.parameters["before"] or {}).get("mapping", {}), proposal.parameters["row"]["mapping"]
+    changed = sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+    rows = [(name.replace("_", " "), _entry(before.get(name)), _entry(after.get(name))) for name in changed]
+    return html.table(("What", "Now", "Then"), rows)
+
+
+def _entry(value: Any) -> Any:
+    return html.pretty_json(value) if isinstance(value, dict | list) else html.EMPTY if value in (None, "") else value
+
+
 PROPOSED[SOURCE.kind] = lambda proposal: before_after(proposal, Source, show={"fee_basis_points": percent})
+PROPOSED[MAP] = _columns
 PROPOSED[BANK_ACCOUNT.kind] = lambda proposal: before_after(proposal, BankAccount)
 SUBJECT_PAGES[SOURCE.subject] = lambda code: reverse("admin:reconciliation_source_change", args=[code])

@@ -64,6 +64,7 @@ SOURCE_AGREED = (
     *("approved", "fee_basis_points", "fee_fixed_minor", "fee_fixed_business_minor", "fetch_url", "is_active"),
     "calendar_id",
 )
+MAPPING_AGREED = ("source_id", "version", "mapping")
 BANK_ACCOUNT_AGREED = ("source_id", "account_key", "live", "currency", "holder", "bic")
 
 
@@ -143,7 +144,7 @@ class Source(models.Model):
 
 
 class SourceMapping(models.Model):
-    """How the columns of a mapped source's files are read (reconciliation/parsers/mapped.py). A change is a new version; old ones stay."""
+    """How the columns of a mapped source's files are read (reconciliation/parsers/mapped.py). A change is a new version that two people agreed on; old ones stay."""
 
     id = models.BigAutoField(primary_key=True)
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="mappings")
@@ -153,6 +154,9 @@ class SourceMapping(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     created_at = models.DateTimeField()
+    proposal = models.ForeignKey(
+        Proposal, on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="+"
+    )
 
     class Meta:
         db_table = "reconciliation_source_mapping"

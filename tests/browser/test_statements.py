@@ -5,10 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from playwright.sync_api import expect
 
+from common.approvals import approve
+from common.changes import Actor
+from common.models import Proposal
 from reconciliation.models import QuarantinedLine, SourceMapping, Statement, StatementLine
 from tests.browser.operator_tab import OpenPage, open_console
+from tests.factories.agreed import two_people
 
 __all__ = ["open_console"]  # a fixture
 
@@ -62,8 +67,16 @@ def test_odd_columns_are_described_imported_and_a_line_put_right_in_place(
     expect(page.locator("#preview")).to_contain_text("EUR 1,234.50")
     expect(page.locator("#preview")).to_contain_text("'2O,00' is not an amount as declared")
     assert SourceMapping.objects.count() == 0
-    page.get_by_role("button", name="Save as version 1").click()
-    expect(page.locator("body")).to_contain_text("Saved as version 1")
+    page.fill("[name=reason]", "Their letter")
+    page.get_by_role("button", name="Propose version 1").click()
+    expect(page.locator("body")).to_contain_text("Waits for a second person")
+    approve(
+        proposal_id=Proposal.objects.get().pk,
+        by=two_people()[1],
+        reason="",
+        actor=Actor("operator:agrees"),
+        now=timezone.now(),
+    )
 
     page = lead.go("/admin/reconciliation/statement/upload/?source=wallet&mode=test&day=2026-03-02")
     page.set_input_files("[name=file]", file)

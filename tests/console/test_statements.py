@@ -136,7 +136,7 @@ SAMPLE = (
 )
 
 
-def test_the_wizard_shows_the_sample_what_would_be_read_and_saves_a_version(sign_in: SignIn) -> None:
+def test_the_wizard_shows_the_sample_what_would_be_read_and_proposes_a_version(sign_in: SignIn) -> None:
     source = Source.objects.create(code="cards", name="Cards", side="PROVIDER", format="mapped", zone="Europe/Berlin")
     client = sign_in("finance_lead")
     url = f"/admin/reconciliation/source/{source.pk}/columns/"
@@ -168,22 +168,31 @@ def test_the_wizard_shows_the_sample_what_would_be_read_and_saves_a_version(sign
     preview = client.post(url, form | {"act": "preview"}).content.decode()
     assert "1,234.50" in preview or "1234.50" in preview
     assert "&#x27;x&#x27; is not an amount as declared" in preview
-    wrong = client.post(url, form | {"act": "save", "column_amount": "", "thousands": ","}).content.decode()
+    proposes = form | {"act": "propose", "reason": "Their letter"}
+    wrong = client.post(url, proposes | {"column_amount": "", "thousands": ","}).content.decode()
     assert "is the decimal sign already" in wrong
     assert "has to be a column" in wrong
-    tampered = client.post(url, form | {"act": "save", "sample": "x" + form["sample"]}).content.decode()
+    tampered = client.post(url, proposes | {"sample": "x" + form["sample"]}).content.decode()
     assert "Choose a file to begin with." in tampered
+    assert "required" in client.post(url, proposes | {"reason": ""}).content.decode()
+    assert Proposal.objects.count() == 0
+
+    answer = client.post(url, proposes)
+
+    proposal = Proposal.objects.get()
+    assert (answer["Location"], SourceMapping.objects.count()) == (f"/admin/common/proposal/{proposal.pk}/change/", 0)
+    assert "Paid" in client.get(answer["Location"]).content.decode()
+    reason = {"reason": "Checked", "_form_submitted": "True"}
+    client.post(f"/admin/common/proposal/{proposal.pk}/approve/", reason)
     assert SourceMapping.objects.count() == 0
-
-    client.post(url, form | {"act": "save"})
-
+    sign_in("superuser").post(f"/admin/common/proposal/{proposal.pk}/approve/", reason)
     source.refresh_from_db()
     assert (source.mapping_version, SourceMapping.objects.get().version) == (1, 1)
-    assert AuditRecord.objects.filter(action="source.mapped", subject_id="cards").count() == 1
+    assert AuditRecord.objects.get(action="source.mapped", subject_id="cards").reason == "Their letter"
     statement = statement_import(
         content=SAMPLE.encode(), provider="cards", account=None, live=False, day=DAY, actor=ACTOR, now=NEXT_MORNING
     ).statement
     assert (statement.state, statement.mapping_version, statement.quarantined_count) == ("IMPORTED", 1, 1)
     assert StatementLine.objects.get().amount_minor == 123_450
-    assert sign_in("finance").post(url, form | {"act": "save"}).status_code == 403
-    assert SourceMapping.objects.count() == 1
+    assert sign_in("operations").post(url, proposes).status_code == 403
+    assert Proposal.objects.count() == 1

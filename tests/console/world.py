@@ -45,7 +45,6 @@ from reconciliation.models import (
     Remittance,
     Settlement,
     Source,
-    SourceMapping,
     Statement,
     StatementFile,
     StatementFileChunk,
@@ -65,7 +64,14 @@ from tests.factories import (
     sale_of,
     settle,
 )
-from tests.factories.agreed import new_bank_account, new_calendar, new_payout_bank, plan_agreed, terms_agreed
+from tests.factories.agreed import (
+    new_bank_account,
+    new_calendar,
+    new_mapping,
+    new_payout_bank,
+    plan_agreed,
+    terms_agreed,
+)
 
 SECRET = "whsec_never-to-be-seen"
 PASSWORD = "password-never-to-be-seen"
@@ -286,7 +292,7 @@ def _reconciled(account: ProviderAccount, transaction: Transaction) -> None:
 
 def _sources(statement: Statement) -> None:
     bank = Source.objects.create(code="mybank", name="My bank", side="BANK", format="mapped")
-    SourceMapping.objects.create(source=bank, version=1, mapping={}, created_at=NOW)
+    new_mapping(bank)
     new_bank_account(bank, "514011112222")
     new_calendar()
     BankBalance.objects.create(

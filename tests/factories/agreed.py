@@ -14,7 +14,8 @@ from common.changes import Actor
 from common.models import Proposal
 from payments.models import FeePlan
 from payments.services.fee_plans import fee_plan_propose
-from reconciliation.models import BankAccount, BankCalendar, PayoutBank, SettlementTerms, Source
+from reconciliation.models import BankAccount, BankCalendar, PayoutBank, SettlementTerms, Source, SourceMapping
+from reconciliation.services.mappings import source_mapping_propose
 from reconciliation.services.settings import BANK_ACCOUNT, CALENDAR, PAYOUT_BANK, SOURCE
 from reconciliation.services.terms import NewTerms, terms_propose
 from tests.factories.payments import NOW
@@ -40,6 +41,20 @@ def new_bank_account(source: Source, account_key: str, **values: Any) -> BankAcc
     wanted = BankAccount(source=source, account_key=account_key, **({"live": False, "currency": "MYR"} | values))
     by_two(BANK_ACCOUNT.propose, wanted=wanted)
     return BankAccount.objects.get(source=source, account_key=account_key)
+
+
+BANK_COLUMNS = {
+    "header": ["Date", "Ref", "Amount"],
+    "columns": {"booked_on": "Date", "reference": "Ref", "amount": "Amount"},
+    "fixed": {"account_key": "514011112222", "currency": "MYR"},
+    "date_format": "%d/%m/%Y",
+}
+
+
+def new_mapping(source: Source, mapping: dict[str, Any] | None = None) -> SourceMapping:
+    """How the columns of a mapped source are read; by default of a bank's three."""
+    asked = {"source_code": source.pk, "mapping": mapping or BANK_COLUMNS, "now": timezone.now()}
+    return SourceMapping.objects.get(proposal=by_two(source_mapping_propose, **asked))
 
 
 def new_payout_bank(now: datetime = NOW, **values: Any) -> PayoutBank:

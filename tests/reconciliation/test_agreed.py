@@ -18,15 +18,18 @@ from common.database import constraint_of
 from common.errors import Forbidden, InvalidRequest, InvalidState
 from common.models import AuditRecord, Proposal
 from payments.ledger.fees import Tier
-from reconciliation.models import BankAccount, Break, PayoutBank, Source
+from reconciliation.models import BankAccount, Break, PayoutBank, Source, SourceMapping
+from reconciliation.services.mappings import source_mapping_propose
 from reconciliation.services.settings import BANK_ACCOUNT, CALENDAR, PAYOUT_BANK, SOURCE
 from reconciliation.services.terms import NewTerms
 from tests.console.conftest import SignIn
 from tests.factories import MerchantFactory, ProviderAccountFactory
 from tests.factories.agreed import (
+    BANK_COLUMNS,
     by_two,
     new_bank_account,
     new_calendar,
+    new_mapping,
     new_payout_bank,
     plan_agreed,
     source_agreed,
@@ -283,6 +286,7 @@ PLANTED = {
     "bank_calendar": 'holidays = holidays || \'{"2026-02-19": "x"}\'',
     "payout_bank": "account_key = '666', proposal_id = NULL",
     "settlement_terms": "bank_hint = 'x'",
+    "reconciliation_source_mapping": "mapping = '{}'",
     "fee_plan": "minimum_minor = 1, proposal_id = NULL",
 }
 
@@ -293,6 +297,7 @@ def test_what_was_planted_beside_an_agreement_is_named(table: str) -> None:
         given(name)
     merchant = MerchantFactory()
     terms_agreed(merchant.pk, NewTerms(minimum_payout_minor=1))
+    new_mapping(Source.objects.create(code="tables", name="Tables", side="BANK", format="mapped"))
     plan_agreed(merchant_id=merchant.pk, live=False, method="fpx", currency="MYR", tiers=[Tier(0, 1, 1)])
     assert wrong() == {}
 
@@ -302,3 +307,42 @@ def test_what_was_planted_beside_an_agreement_is_named(table: str) -> None:
     [(name, said)] = wrong().items()
     assert (name, len(said)) == ("what_two_people_agreed_on_stands", 1)
     assert table in said[0]
+
+
+def test_nobody_describes_columns_alone() -> None:
+    bank_ = Source.objects.create(code="tables", name="Tables", side="BANK", format="mapped")
+    fin, lead = person("fin"), person("lead", "finance_lead")
+    asked_: dict[str, Any] = {
+        "source_code": "tables",
+        "mapping": BANK_COLUMNS,
+        "reason": "Their letter",
+        "actor": ACTOR,
+    }
+    mine = source_mapping_propose(**asked_, by=lead, now=timezone.now())
+    for by in (lead, fin):
+        with pytest.raises(Forbidden):
+            yes(mine, by)
+    assert sql("UPDATE reconciliation_source SET mapping_version = 1 WHERE code = 'tables'") == (
+        "reconciliation_source_last_mapping"
+    )
+    copy = "INSERT INTO reconciliation_source_mapping (source_id, version, mapping, created_at, proposal_id) VALUES ('tables', 1, '{}', now(), %s)"
+    for proposal_id in (None, mine.pk):
+        assert sql(copy, proposal_id) == "reconciliation_source_mapping_as_agreed"
+
+    yes(mine, two_people()[1])
+
+    bank_.refresh_from_db()
+    mapping = SourceMapping.objects.get()
+    assert (bank_.mapping_version, mapping.mapping, mapping.created_by, mapping.proposal) == (
+        1,
+        BANK_COLUMNS,
+        lead,
+        mine,
+    )
+    again = {**BANK_COLUMNS, "date_format": "%m/%d/%Y"}
+    late = source_mapping_propose(**asked_ | {"mapping": again}, by=fin, now=timezone.now())
+    assert (late.parameters["row"]["version"], wrong()) == (2, {})
+    with rules_lifted("reconciliation_source"):
+        Source.objects.filter(pk="tables").update(mapping_version=0)
+    with pytest.raises(InvalidState, match="void"):
+        yes(late, lead)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from common.books import Asked, Found, check, query
 from payments.models.fee import FEE_PLAN_AGREED
 from payments.services.fee_plans import SET as FEE_PLAN
+from reconciliation.models.source import MAPPING_AGREED
 from reconciliation.models.terms import TERMS_AGREED
+from reconciliation.services.mappings import MAP
 from reconciliation.services.settings import SETTINGS
 from reconciliation.services.terms import SET as TERMS
 
 # kind -> (table, key column, columns, whether each agreement is a row of its own)
 _AGREED = {each.kind: (each.model._meta.db_table, each.key, each.columns, False) for each in SETTINGS} | {
     TERMS: ("settlement_terms", "id", TERMS_AGREED, True),
+    MAP: ("reconciliation_source_mapping", "id", MAPPING_AGREED, True),
     FEE_PLAN: ("fee_plan", "id", FEE_PLAN_AGREED, True),
 }
 _OF_A_KIND = """
