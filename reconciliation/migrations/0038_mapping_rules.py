@@ -27,5 +27,5 @@ _LAST = migrations.RunSQL(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reconciliation", "0036_mapping_proposal")]
+    dependencies = [("reconciliation", "0037_mapping_proposal")]
     operations = [as_agreed("reconciliation_source_mapping", "source.map", ("source_id", "version", "mapping")), _LAST]

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reconciliation", "0035_statement_pages")]
+    dependencies = [("reconciliation", "0036_breaks_that_wait")]
     operations = [
         migrations.AddField(
             "sourcemapping",
