@@ -48,6 +48,31 @@ def test_a_refund_through_the_dialog(open_console: OpenPage) -> None:
     assert console.troubles == []
 
 
+def test_a_dialog_takes_the_focus_keeps_it_and_gives_it_back(open_console: OpenPage) -> None:
+    world = build_world()
+    console = open_console("refunds")
+    page = console.go(_page(world.transaction.pk))
+    refunds = Refund.objects.count()
+    focus = "document.activeElement.name || document.activeElement.textContent.trim()"
+
+    page.locator("#refund-button").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#dialog input[name=amount]")).to_be_focused()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    seen = []
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate(focus))
+        assert page.evaluate("document.getElementById('modal-content').contains(document.activeElement)")
+    assert {"amount", "reason"} < set(seen)
+    page.keyboard.press("Escape")
+
+    expect(page.locator("#dialog")).to_be_hidden()
+    expect(page.locator("#refund-button")).to_be_focused()
+    assert Refund.objects.count() == refunds
+    assert console.troubles == []
+
+
 def test_nothing_is_wider_than_a_phone(open_console: OpenPage) -> None:
     world = build_world()
     console = open_console("auditor", phone=True)

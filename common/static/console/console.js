@@ -1,4 +1,4 @@
-// The operator's zone for the server, the copy buttons, choosing all of a list and the sum of what was chosen.
+// The operator's zone for the server, the copy buttons, choosing all of a list, the sum of what was chosen, and dialogs by keyboard.
 (() => {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   const cookie = `console_zone=${encodeURIComponent(zone)}`;
@@ -37,4 +37,33 @@
     show("[data-sum-rest]", BigInt(table.dataset.sumWanted) - chosen);
   };
   document.addEventListener("DOMContentLoaded", showSum);
+
+  // A dialog is one for the keyboard too: it takes the focus, keeps it, and gives it back.
+  const dialog = () => document.getElementById("modal-content");
+  const stops = () =>
+    [...dialog().querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea")].filter((stop) => !stop.disabled && stop.getClientRects().length);
+  let opener = null;
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.target === dialog()) opener = event.detail.elt;
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    const box = dialog();
+    if (!box || !box.contains(event.target)) return;
+    const title = box.querySelector("h2, h3");
+    box.setAttribute("role", "dialog");
+    box.setAttribute("aria-modal", "true");
+    if (title) box.setAttribute("aria-label", title.textContent.trim());
+    window.requestAnimationFrame(() => stops().find((stop) => stop.matches("input, select, textarea"))?.focus());
+  });
+  document.addEventListener("keydown", (event) => {
+    if (!dialog()?.getClientRects().length) return;
+    if (event.key === "Escape") opener?.focus();
+    if (event.key !== "Tab" || !stops().length) return;
+    const [first, last] = [stops()[0], stops().at(-1)];
+    const inside = dialog().contains(document.activeElement);
+    if (event.shiftKey ? !inside || document.activeElement === first : !inside || document.activeElement === last) {
+      event.preventDefault();
+      (event.shiftKey ? last : first).focus();
+    }
+  });
 })();
