@@ -1,4 +1,4 @@
-"""Pages of rows that change by two people only (common/agreed.py): a form that proposes, what waits, and before and after for who decides."""
+"""Pages of rows that change by two people only (common/agreed.py): a form that proposes, and before and after for who decides."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from django.forms.models import modelform_factory
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
-from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminTextareaWidget
@@ -22,10 +21,9 @@ from common.agreed import Setting, changes_of, label_of
 from common.console import html
 from common.console.actions import form_page
 from common.console.base import ConsoleAdmin
-from common.console.columns import Column, column
 from common.console.site import operator
 from common.errors import CounterfoilError
-from common.models import Proposal, ProposalState
+from common.models import Proposal
 
 Show = Callable[[Any, Mapping[str, Any]], Any]  # a column's value and its row -> what is shown
 
@@ -68,20 +66,6 @@ def _shown(model: type[Model], show: Mapping[str, Show], name: str, value: Any, 
         return f"{value} minor units"
     field = next(field for field in model._meta.concrete_fields if field.attname == name)
     return dict(field.flatchoices).get(value, value)
-
-
-def waiting(setting: Setting) -> Column:
-    """A link to what is proposed for this row and waits for a second person."""
-
-    @column("waiting_link", "Waits for a second person")
-    def read(row: Any) -> Any:
-        found = Proposal.objects.filter(kind=setting.kind, subject_id=setting.about(row), state=ProposalState.OPEN)
-        return (
-            format_html_join("", "<div>{}</div>", ((html.link(html.page_url(x), x.summary),) for x in found))
-            or html.EMPTY
-        )
-
-    return read
 
 
 class AgreedAdmin(ConsoleAdmin):

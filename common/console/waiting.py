@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.utils.html import format_html_join
@@ -17,12 +18,12 @@ def open_proposals(subject_type: str, subject_id: str) -> list[Proposal]:
     return list(found.select_related("proposed_by").order_by("proposed_at"))
 
 
-def waits(subject_type: str, *, also: str = "") -> Column:
-    """A field with the open proposals about the row; `also` names a field whose proposal may be about several rows."""
+def waits(subject_type: str, *, also: str = "", about: Callable[[Any], str] = lambda row: str(row.pk)) -> Column:
+    """A field with the open proposals about the row, by their subject's id `about`; `also` names a field whose proposal may be about several rows."""
 
     @column("waits_link", "Waits for a second person")
     def read(row: Any) -> Any:
-        found = open_proposals(subject_type, str(row.pk))
+        found = open_proposals(subject_type, about(row))
         shared = getattr(row, also) if also else None
         if shared is not None and shared.state == ProposalState.OPEN and shared not in found:
             found.insert(0, shared)

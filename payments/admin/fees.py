@@ -21,11 +21,12 @@ from common.console.base import ConsoleAdmin
 from common.console.columns import column, mode, money, reference, related, when
 from common.console.panels import PROPOSED, SUBJECT_PAGES
 from common.console.site import operator
+from common.console.waiting import waits
 from common.errors import CounterfoilError
 from common.models import Proposal
 from payments.admin.fee_forms import FeePlanForm
 from payments.models import FeeCharge, FeePlan
-from payments.services.fee_plans import SET, fee_plan_propose
+from payments.services.fee_plans import SET, about_price, fee_plan_propose
 
 
 def _percent(basis_points: int) -> str:
@@ -98,6 +99,7 @@ class FeePlanAdmin(ConsoleAdmin):
                 "created_by",
                 when("created_at", "Set"),
                 related("proposal", "Agreed by two people"),
+                waits("fee_plan", about=lambda row: about_price(row.merchant.code, row.live, row.currency, row.method)),
             ),
         ),
     )

@@ -77,7 +77,7 @@ def fee_plan_propose(
     return propose(
         kind=SET,
         subject_type="fee_plan",
-        subject_id=f"{code} {'live' if live else 'test'} {currency} {method}".strip(),
+        subject_id=about_price(code, live, currency, method),
         merchant_id=merchant_id,
         summary=f"What {code} pays for {method or 'every payment type'} in {currency} ({'live' if live else 'test'})",
         reason=reason,
@@ -92,6 +92,11 @@ def fee_plan_propose(
             "asked_by": actor.name,
         },
     )
+
+
+def about_price(merchant_code: str, live: bool, currency: str, method: str) -> str:
+    """What proposals of a price are about: one waits at a time."""
+    return f"{merchant_code} {'live' if live else 'test'} {currency} {method}".strip()
 
 
 def _lock(proposal: Proposal) -> None:

@@ -12,9 +12,10 @@ from django.utils.html import format_html
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminTextareaWidget
 
 from common.console import html
-from common.console.agreed import AgreedAdmin, before_after, waiting
+from common.console.agreed import AgreedAdmin, before_after
 from common.console.columns import column, related
 from common.console.panels import PROPOSED, SUBJECT_PAGES
+from common.console.waiting import waits
 from common.models import Proposal
 from reconciliation.models import BankCalendar
 from reconciliation.parsers.holidays import BadHolidays, parse_holidays
@@ -99,7 +100,7 @@ class BankCalendarAdmin(AgreedAdmin):
     details = (
         (None, ("code", "name")),
         ("Days", (days,)),
-        ("Agreed by", (related("proposal", "Two people"), waiting(CALENDAR))),
+        ("Agreed by", (related("proposal", "Two people"), waits(CALENDAR.subject, about=CALENDAR.about))),
     )
 
 

@@ -20,7 +20,7 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminT
 
 from common.console import html
 from common.console.actions import ReasonForm, go_to
-from common.console.agreed import AgreedAdmin, before_after, waiting
+from common.console.agreed import AgreedAdmin, before_after
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, day, mode, money, reference, related, state, when
 from common.console.filters import DayFilter
@@ -384,7 +384,7 @@ class PayoutBankAdmin(AgreedAdmin):
         (None, ("source", "account_key", "currency", mode())),
         ("Holder", ("name", "bic")),
         ("Files", ("url", when("created_at", "Added"))),
-        ("Agreed by", (related("proposal", "Two people"), waiting(PAYOUT_BANK))),
+        ("Agreed by", (related("proposal", "Two people"), waits(PAYOUT_BANK.subject, about=PAYOUT_BANK.about))),
     )
 
 

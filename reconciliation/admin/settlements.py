@@ -24,6 +24,7 @@ from common.console.base import ConsoleAdmin
 from common.console.columns import column, day, mode, money, reference, related, state, when
 from common.console.panels import PROPOSED, SUBJECT_PAGES
 from common.console.site import operator
+from common.console.waiting import waits
 from common.errors import CounterfoilError, LimitExceeded
 from common.models import Proposal, ProposalState
 from reconciliation.admin.sources import percent
@@ -31,7 +32,7 @@ from reconciliation.admin.terms_form import DAYS, TermsForm
 from reconciliation.documents.answers import statement_answer
 from reconciliation.documents.content import Content, line_type
 from reconciliation.models import PayoutState, ReserveRelease, Settlement, SettlementLine, SettlementTerms
-from reconciliation.services.terms import SET, terms_propose
+from reconciliation.services.terms import SET, about_terms, terms_propose
 
 _SHOWN = 20
 MERCHANT = ("merchant", RelatedDropdownFilter)
@@ -301,7 +302,16 @@ class SettlementTermsAdmin(ConsoleAdmin):
             ("reserve_basis_points", "reserve_days", money("minimum_payout_minor", "Minimum payout")),
         ),
         ("Paid to", ("pay_to", related("account", "Account"), "bank_hint")),
-        ("Why", ("reason", "created_by", when("created_at", "Since"), related("proposal", "Agreed by two people"))),
+        (
+            "Why",
+            (
+                "reason",
+                "created_by",
+                when("created_at", "Since"),
+                related("proposal", "Agreed by two people"),
+                waits("settlement_terms", about=lambda row: about_terms(row.merchant.code, row.live, row.currency)),
+            ),
+        ),
     )
 
     def has_set_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:

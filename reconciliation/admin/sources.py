@@ -11,10 +11,11 @@ from django.urls import reverse
 from unfold.decorators import action
 
 from common.console import html
-from common.console.agreed import AgreedAdmin, before_after, waiting
+from common.console.agreed import AgreedAdmin, before_after
 from common.console.base import ConsoleAdmin, EditableAdmin
 from common.console.columns import mode, pretty, related, when
 from common.console.panels import PROPOSED, SUBJECT_PAGES
+from common.console.waiting import waits
 from common.models import Proposal
 from reconciliation.admin.mapping_wizard import mapping_wizard
 from reconciliation.models import BankAccount, FileFormat, Source, SourceMapping
@@ -59,7 +60,7 @@ class SourceAdmin(AgreedAdmin, EditableAdmin):
         ("When due", ("due_days", "due_time", "remit_days", "calendar")),
         ("Tolerated", ("amount_tolerance_minor", "day_tolerance")),
         ("The provider's contract", ("fee_basis_points", "fee_fixed_minor", "fee_fixed_business_minor")),
-        ("Agreed by", (related("proposal", "Two people"), waiting(SOURCE))),
+        ("Agreed by", (related("proposal", "Two people"), waits(SOURCE.subject, about=SOURCE.about))),
     )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -114,7 +115,7 @@ class BankAccountAdmin(AgreedAdmin):
     asks_new = ("source", "account_key", "live", "currency", "holder", "bic")
     details = (
         (None, (related("source", "Bank"), "account_key", mode(), "currency", "holder", "bic")),
-        ("Agreed by", (related("proposal", "Two people"), waiting(BANK_ACCOUNT))),
+        ("Agreed by", (related("proposal", "Two people"), waits(BANK_ACCOUNT.subject, about=BANK_ACCOUNT.about))),
     )
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:

@@ -94,7 +94,7 @@ def terms_propose(
     return propose(
         kind=SET,
         subject_type="settlement_terms",
-        subject_id=f"{code} {'live' if live else 'test'} {currency}",
+        subject_id=about_terms(code, live, currency),
         merchant_id=merchant_id,
         summary=f"{'New' if last else 'First'} terms of {code} in {currency} ({'live' if live else 'test'})"
         f"{f', paid to {terms.bank_hint or terms.account_id}' if terms.pay_to != PayTo.NOWHERE else ''}",
@@ -109,6 +109,11 @@ def terms_propose(
             "asked_by": actor.name,
         },
     )
+
+
+def about_terms(merchant_code: str, live: bool, currency: str) -> str:
+    """What proposals of terms are about: one set waits at a time."""
+    return f"{merchant_code} {'live' if live else 'test'} {currency}"
 
 
 def _lock(proposal: Proposal) -> None:
