@@ -202,7 +202,7 @@ def check(month: Month) -> None:
 
     found: set[Found] = set()
     open_ = Break.objects.filter(resolved_at=None, payout=None)
-    for each in open_.select_related("line", "operation", "bank_line", "remittance"):
+    for each in open_.select_related("line", "operation", "bank_line", "remittance").iterator():
         theirs = each.line.provider_reference if each.line else each.bank_line.reference if each.bank_line else ""
         ours = (
             each.operation.reference

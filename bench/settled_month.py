@@ -109,11 +109,13 @@ def live_through(
                 cursor.execute(f"ANALYZE {TABLES}")
         one_day(month, number, accounts, seconds)
         desk.night(month, number)
+    tell(f"memory after the nights: {peak():.0f} MB")
     check(month)
     if late := desk.payouts_that_should_not_be_late():
         raise SystemExit(f"the bank did not show {late}")
     desk.late_answers(days + LATE)
     close(month, seconds)
+    tell(f"memory after closing: {peak():.0f} MB")
     for number in range(days + LATE, days + AFTER):
         desk.night(month, number)
     tell(f"{desk.settlements} settlements, {desk.payouts} payouts, {desk.disputes} chargebacks")
