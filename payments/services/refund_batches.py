@@ -92,9 +92,21 @@ def refund_batch_prepare(
             RefundBatchItem.objects.bulk_create(items, batch_size=_AT_ONCE)
     except IntegrityError as exc:
         if constraint_of(exc) == "refund_batch_content_once":
-            raise InvalidState("The very same refunds are in another batch already. Discard that one first.") from exc
+            raise InvalidState(_same_refunds(batch)) from exc
         raise
     return batch
+
+
+def _same_refunds(batch: RefundBatch) -> str:
+    """Where the refunds are already, and what could be done."""
+    same = RefundBatch.objects.filter(merchant=batch.merchant_id, live=batch.live, content_hash=batch.content_hash)
+    other = same.exclude(state=RefundBatchState.DISCARDED).first()
+    if other is None:
+        return "The very same refunds were in another batch a moment ago. Try again."
+    found = f"The very same refunds are in the batch {other.title} ({other.pk}) already"
+    if other.state == RefundBatchState.PREPARED:
+        return f"{found}: propose or discard that one."
+    return f"{found}, which two people have approved."
 
 
 def refund_batch_propose(*, batch_id: str, by: User, reason: str, actor: Actor, now: datetime) -> Proposal:

@@ -64,6 +64,7 @@ def pages() -> Iterator[str]:
     yield f"{RECONCILIATION}/payout/propose/"
     yield f"{RECONCILIATION}/settlementterms/set-terms/"
     yield "/admin/common/proposal/"
+    yield f"/admin/common/proposal/decide/?pick={Proposal.objects.filter(state='OPEN').latest('pk').pk}"
 
 
 @pytest.mark.parametrize("phone", [True, False], ids=["phone-dark", "desk-light"])

@@ -257,7 +257,9 @@ def test_the_same_refunds_are_not_taken_twice_unless_discarded() -> None:
     first, second = captured_transaction(account), captured_transaction(account)
     batch = prepared(account, Wanted(2, first.pk, "1.00"), Wanted(3, second.pk, "1.00"))
 
-    with pytest.raises(InvalidState, match="very same"):
+    with pytest.raises(
+        InvalidState, match=rf"very same refunds are in the batch .*{batch.pk}.* propose or discard that one"
+    ):
         prepared(account, Wanted(5, second.pk, "1.00"), Wanted(9, first.pk, "1"), title="again.xlsx")
     assert RefundBatch.objects.count() == 1
 
@@ -265,7 +267,11 @@ def test_the_same_refunds_are_not_taken_twice_unless_discarded() -> None:
     refund_batch_discard(batch_id=batch.pk, actor=ACTOR, reason="wrong file", now=LATER)
     with pytest.raises(InvalidState, match="void"):
         yes(proposal)
-    assert prepared(account, Wanted(2, first.pk, "1.00"), Wanted(3, second.pk, "1.00")).state == "PREPARED"
+    again = prepared(account, Wanted(2, first.pk, "1.00"), Wanted(3, second.pk, "1.00"))
+    assert again.state == "PREPARED"
+    yes(proposed(again, User.objects.get(username="maker")), User.objects.get(username="checker"))
+    with pytest.raises(InvalidState, match=rf"{again.pk}.*which two people have approved"):
+        prepared(account, Wanted(2, first.pk, "1.00"), Wanted(3, second.pk, "1.00"))
 
 
 def test_a_batch_in_which_all_is_refused_cannot_be_proposed() -> None:
