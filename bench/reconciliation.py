@@ -114,16 +114,16 @@ def measure(count: int, days: int, scratch: Path) -> dict[str, float]:
     seconds = {"plain": plain(month), "import": 0.0, "match": 0.0, "close": 0.0}
     for number in range(days + LATE):
         one_day(month, number, accounts, seconds)
+    memory = peak()
     check(month)
-    print(f"import: peak memory of this process {peak():.0f} MB")
     close(month, seconds)
     ours = seconds["import"] + seconds["match"]
     print(", ".join(f"{name} {taken:.2f} s" for name, taken in seconds.items()))
     print(
-        f"import and match are {ours / seconds['plain']:.1f} x plain; {count / ours:,.0f} payments a second; peak memory {peak():.0f} MB; "
+        f"import and match are {ours / seconds['plain']:.1f} x plain; {count / ours:,.0f} payments a second; peak memory {memory:.0f} MB, closing {peak():.0f} MB; "
         f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     )
-    return seconds | {"memory": peak()}
+    return seconds | {"memory": memory}
 
 
 def peak() -> float:

@@ -257,9 +257,9 @@ def set_wise_reference(table: str, column: str, target: str) -> RunSQL:
         CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
         DECLARE missing text;
         BEGIN
-            -- EXECUTE: planned for the number of rows that there are this time; a DISTINCT would hide it
-            EXECUTE 'SELECT a.{column} FROM added a
-                     WHERE a.{column} IS NOT NULL AND NOT EXISTS (SELECT FROM {target} t WHERE t.id = a.{column}) LIMIT 1' INTO missing;
+            -- EXECUTE: planned for the number of rows that there are this time; a DISTINCT would hide it, a LIMIT would look each one up
+            EXECUTE 'SELECT min(a.{column}) FROM added a
+                     WHERE a.{column} IS NOT NULL AND NOT EXISTS (SELECT FROM {target} t WHERE t.id = a.{column})' INTO missing;
             IF missing IS NOT NULL THEN
                 RAISE EXCEPTION '{column} % of {table} is not in {target}', missing
                     USING ERRCODE = 'foreign_key_violation', CONSTRAINT = '{name}';

@@ -145,7 +145,7 @@ FROM (
     UNION
     SELECT b.line_id FROM open_before b WHERE b.asked AND b.line_id IS NOT NULL
 ) rest
-JOIN statement_line l ON l.id = rest.id
+CROSS JOIN LATERAL (SELECT * FROM statement_line WHERE id = rest.id OFFSET 0) l
 JOIN statement s ON s.id = l.statement_id
 WHERE {_UNCLAIMED_LINE}
 """,
@@ -468,7 +468,8 @@ SELECT %(run)s, %(run)s, %(provider)s, %(live)s, f.day, f.kind, f.line_id, f.ope
        f.their_currency, f.their_minor, f.cause, f.nearest, coalesce(f.line_id IN (SELECT line_id FROM candidate WHERE waiting), false), '', %(now)s, %(now)s
 FROM finding f
 ON CONFLICT (kind, line_id, operation_id, bank_line_id, remittance_id, payout_id) WHERE resolved_at IS NULL
-    DO UPDATE SET last_run_id = %(run)s, last_seen_at = %(now)s, cause = excluded.cause, nearest = excluded.nearest, waiting = excluded.waiting
+    DO UPDATE SET last_run_id = %(run)s, last_seen_at = %(now)s, our_minor = excluded.our_minor, cause = excluded.cause,
+        nearest = excluded.nearest, waiting = excluded.waiting
 RETURNING b.run_id = %(run)s
 """
 

@@ -132,11 +132,10 @@ def conclude(
             rows += max(cursor.rowcount, 0)
         return rows
 
-    cursor.execute("SET LOCAL work_mem = '128MB'")
+    # Large sorts and hashes in memory, and a look-up by index for what it costs where a table is in memory or on an SSD.
+    cursor.execute("SET LOCAL work_mem = '128MB'; SET LOCAL random_page_cost = 1.1")
     execute("match by our reference", (*passes.COLLECT_DAY, *passes.bulk(rules)))
     _match_bulk(cursor, parameters)
-    # From here on it is about a few of many: a look-up by index at what it costs where a table is in memory or on an SSD.
-    cursor.execute("SET LOCAL random_page_cost = 1.1")
     execute("see what may have changed", (*passes.OPEN_BEFORE, *passes.STIR))
     left = execute("collect the rest", passes.COLLECT_REST)
     cursor.execute(passes.START_CANDIDATES)
