@@ -7,8 +7,10 @@ from copy import copy
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core import signing
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.db.models import QuerySet
 from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -123,7 +125,7 @@ class BreakLists:
             request,
             "admin/reconciliation/break/bulk.html",
             {
-                "title": f"{len(rows)} breaks",
+                "title": f"{len(rows)} break{'s' if len(rows) > 1 else ''}",
                 "form": form,
                 "rows": [(row, html.amounts(break_difference(row))) for row in rows],
             },
@@ -133,13 +135,19 @@ class BreakLists:
         """The first of what the queue's filters find, as they are in the query string of `found`."""
         filtered = copy(request)
         filtered.GET = QueryDict(request.GET["found"])
-        rows = self.get_changelist_instance(filtered).get_queryset(filtered)  # type: ignore[attr-defined]
-        return list(rows.values_list("pk", flat=True)[:_AT_ONCE])
+        return list(self._filtered(filtered).values_list("pk", flat=True)[:_AT_ONCE])
+
+    def _filtered(self, request: HttpRequest) -> QuerySet[Break]:
+        """The queue as the query string filters it. Raises BadRequest for what no filter offers."""
+        try:
+            return self.get_changelist_instance(request).get_queryset(request)  # type: ignore[attr-defined,no-any-return]
+        except IncorrectLookupParameters as exc:
+            raise BadRequest("There is no such filter.") from exc
 
     def export(self, request: HttpRequest) -> Any:
         """The queue as it is filtered, as a workbook."""
         _only(request, "reconciliation.view_break")
-        rows = self.get_changelist_instance(request).get_queryset(request)  # type: ignore[attr-defined]
+        rows = self._filtered(request)
         return FileResponse(
             write_breaks(rows.select_related("operation", "line", "owner", "bank_line", "remittance", "payout")),
             as_attachment=True,

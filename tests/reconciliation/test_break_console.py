@@ -335,6 +335,9 @@ def test_what_the_filters_find_is_acted_on_and_adjusted_against_an_account(orpha
     assert [row.pk for row, _ in shown.context["rows"]] == [orphan.pk]
     both = client.get(f"{QUEUE}bulk/", {"found": "", "pick": [orphan.pk]})
     assert [row.pk for row, _ in both.context["rows"]] == sorted([orphan.pk, missing.pk])
+    for odd in ("live__exact=maybe", "p=x", "day_from=yesterday", "owner__password=x"):
+        assert client.get(f"{QUEUE}bulk/", {"found": odd}).status_code in (200, 302, 400), odd
+        assert client.get(f"{QUEUE}export/?{odd}").status_code in (200, 302, 400), odd
     done = client.post(
         f"{QUEUE}bulk/", {"pick": [orphan.pk], "act": "adjust", "counter": "bank_charges", "text": "Theirs"}
     )
