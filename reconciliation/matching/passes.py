@@ -103,9 +103,9 @@ WHERE b.provider = %(provider)s AND b.live = %(live)s AND b.resolved_at IS NULL 
     "ANALYZE open_before",
 )
 
-# What stirs the break of a line, besides an operation that had not ended when it was last looked at: one that the line names has not ended, or is
-# not what the break is about; it was claimed by another, or is not any more what makes a duplicate of the line; or others of its payment may make
-# up the amount with it. A fee stays as it is.
+# What stirs the break of a line, besides an operation that had not ended when it was last looked at (`waiting`): the line names one that the break is
+# not about; its own was claimed by another, or is not any more what makes a duplicate of the line; or others of its payment may make up the amount
+# with it. A fee stays as it is.
 NO_STATEMENT = "No statement of this day came."
 STIR = (
     """
@@ -114,14 +114,14 @@ WITH quiet AS MATERIALIZED (
     FROM open_before b JOIN statement_line l ON l.id = b.line_id
     WHERE NOT b.asked AND b.kind <> 'FEE_MISMATCH'
 ), named AS (
-    SELECT q.line_id, x.id, x.ended_at FROM quiet q JOIN operation x ON x.reference = q.our_reference
+    SELECT q.line_id, x.id FROM quiet q JOIN operation x ON x.reference = q.our_reference
     UNION ALL
-    SELECT q.line_id, x.id, x.ended_at FROM quiet q
+    SELECT q.line_id, x.id FROM quiet q
     JOIN operation x ON x.provider_reference = q.provider_reference AND x.provider_reference <> ''
     JOIN payment p ON p.id = x.payment_id AND p.provider_account_id = q.provider_account_id
 ), stirred AS (
     SELECT n.line_id FROM named n LEFT JOIN open_before b ON b.line_id = n.line_id AND b.operation_id = n.id
-    WHERE n.ended_at IS NULL OR b.id IS NULL
+    WHERE b.id IS NULL
     UNION ALL
     SELECT line_id FROM quiet WHERE type IN ('CHARGEBACK', 'REVERSAL')
     UNION ALL
