@@ -95,7 +95,7 @@ NO_BULK = ("CREATE TEMPORARY TABLE pair (line_id bigint, operation_id text) ON C
 OPEN_BEFORE = (
     """
 CREATE TEMPORARY TABLE open_before ON COMMIT DROP AS
-SELECT b.id, b.day, b.kind, b.line_id, b.operation_id, b.cause,
+SELECT b.id, b.day, b.kind, b.line_id, b.operation_id,
        b.day = %(day)s OR b.waiting OR %(look_at_all)s OR r.id IS NULL OR r.rule_set_id IS DISTINCT FROM %(rule_set)s OR r.basis <> %(basis)s::jsonb AS asked
 FROM reconciliation_break b LEFT JOIN reconciliation_run r ON r.id = b.last_run_id
 WHERE b.provider = %(provider)s AND b.live = %(live)s AND b.resolved_at IS NULL AND b.bank_line_id IS NULL AND b.remittance_id IS NULL
@@ -106,9 +106,7 @@ WHERE b.provider = %(provider)s AND b.live = %(live)s AND b.resolved_at IS NULL 
 # What stirs the break of a line, besides an operation that had not ended when it was last looked at (`waiting`): the line names one that the break is
 # not about; its own was claimed by another, or is not any more what makes a duplicate of the line; or others of its payment may make up the amount
 # with it. A fee stays as it is.
-NO_STATEMENT = "No statement of this day came."
-STIR = (
-    """
+STIR = """
 WITH quiet AS MATERIALIZED (
     SELECT b.id, b.kind, b.operation_id, l.id AS line_id, l.type, l.our_reference, l.provider_reference, l.provider_account_id
     FROM open_before b JOIN statement_line l ON l.id = b.line_id
@@ -129,12 +127,10 @@ WITH quiet AS MATERIALIZED (
     WHERE q.operation_id IS NOT NULL AND (q.kind = 'DUPLICATE_LINE') <> (m.id IS NOT NULL)
     UNION ALL
     SELECT q.line_id FROM quiet q JOIN operation x ON x.id = q.operation_id JOIN operation y ON y.payment_id = x.payment_id AND y.id <> x.id
-    WHERE q.kind IN ('AMOUNT_MISMATCH', 'DUPLICATE_LINE') AND y.kind <> 'AUTHORIZE' AND (y.kind = 'REFUND') = (x.kind = 'REFUND')
+    WHERE q.kind IN ('AMOUNT_MISMATCH', 'DUPLICATE_LINE') AND y.kind IN ('SALE', 'CAPTURE', 'REFUND') AND (y.kind = 'REFUND') = (x.kind = 'REFUND')
 )
 UPDATE open_before SET asked = true WHERE line_id IN (SELECT line_id FROM stirred)
-""",
-    f"UPDATE open_before SET asked = true WHERE kind = 'MISSING_AT_PROVIDER' AND cause = '{NO_STATEMENT}'",
-)
+"""
 
 COLLECT_REST = (
     f"""
@@ -432,7 +428,7 @@ SELECT DISTINCT ON (o.id) 'MISSING_AT_PROVIDER', o.day, NULL::bigint, o.id,
        CASE WHEN NOT EXISTS (SELECT FROM statement s
                              WHERE s.provider = %(provider)s AND s.live = %(live)s AND s.day = o.day AND s.state = 'IMPORTED'
                                  AND (s.provider_account_id IS NULL OR s.provider_account_id = o.provider_account_id))
-            THEN '{NO_STATEMENT}'
+            THEN 'No statement of this day came.'
             WHEN (o.created_at AT TIME ZONE %(zone)s)::date < (o.ended_at AT TIME ZONE %(zone)s)::date
             THEN 'It began the day before we heard of its success: the earlier statement may have it.'
             ELSE 'The provider told us of a success that its statement does not have.' END

@@ -136,7 +136,7 @@ def conclude(
     cursor.execute("SET LOCAL work_mem = '128MB'; SET LOCAL random_page_cost = 1.1")
     execute("match by our reference", (*passes.COLLECT_DAY, *passes.bulk(rules)))
     _match_bulk(cursor, parameters)
-    execute("see what may have changed", (*passes.OPEN_BEFORE, *passes.STIR))
+    execute("see what may have changed", (*passes.OPEN_BEFORE, passes.STIR))
     left = execute("collect the rest", passes.COLLECT_REST)
     cursor.execute(passes.START_CANDIDATES)
     cursor.execute(passes.START_FINDINGS)

@@ -47,6 +47,9 @@ STEPS = st.lists(
 TOLD_LATER = [("begin", 1, 8), ("night", 0, 0), ("settle", 0, 0)]
 COMES_LATER = [("list", 4, 6), ("night", 0, 0), ("pay", 0, 0)]
 TAKEN_BY_ANOTHER = [("pay", 0, 0), ("list", 0, 2), ("list", 0, 2), ("night", 0, 0), ("by hand", 1, 0)]
+ANOTHER_LINE = [("pay", 0, 0), ("list", 0, 2), ("night", 0, 0), ("list", 0, 2)]
+CHOSEN_BY_HAND = [("pay", 0, 0), ("pay", 0, 0), ("list", 4, 6), ("night", 0, 0), ("by hand", 0, 0)]
+SECOND_PART = [("capture", 0, 4_000), ("list", 1, 7), ("night", 0, 0), ("capture", 0, 6_000)]
 OTHER_PRICE = [("pay", 0, 0), ("list", 0, 3), ("night", 0, 0), ("price", 7, 0)]
 A_PART_TOO = [("capture", 0, 4_000), ("capture", 0, 6_000), ("list", 0, 0), ("list", 1, 3)]
 
@@ -201,6 +204,9 @@ def _open() -> list[tuple[Any, ...]]:
 @example(steps=TOLD_LATER)
 @example(steps=COMES_LATER)
 @example(steps=TAKEN_BY_ANOTHER)
+@example(steps=ANOTHER_LINE)
+@example(steps=CHOSEN_BY_HAND)
+@example(steps=SECOND_PART)
 @example(steps=OTHER_PRICE)
 @example(steps=A_PART_TOO)
 @given(steps=STEPS)
