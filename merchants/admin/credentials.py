@@ -20,7 +20,7 @@ MERCHANT = ("merchant", RelatedDropdownFilter)
 
 @admin.register(ProviderAccount)
 class ProviderAccountAdmin(EditableAdmin):
-    """Prices and switches may be changed. `config` may not: it says where the credentials are sent."""
+    """Switches may be changed. `config` may not: it says where the credentials are sent. Nor may the price: another one is a fee plan, by two people."""
 
     list_display = (
         "account_key",
@@ -36,11 +36,11 @@ class ProviderAccountAdmin(EditableAdmin):
     list_select_related = ("merchant",)
     search_fields = ("=account_key", "=merchant__code", "label", "=id")
     search_help_text = "Account key, label, merchant code or id"
-    editable = ("label", "priority", "fee_basis_points", "fee_fixed_minor", "confirm_events", "is_active")
+    editable = ("label", "priority", "confirm_events", "is_active")
     details = (
         (None, (reference("account_key", "Account key"), "provider", related("merchant", "Merchant"), mode(), "label")),
         ("Routing", ("priority", "is_active", "confirm_events")),
-        ("Price", ("fee_basis_points", "fee_fixed_minor")),
+        ("Price, where no fee plan says another", ("fee_basis_points", "fee_fixed_minor")),
         (None, (pretty("config", "Configuration"), when("created_at", "Since"))),
     )
 

@@ -227,6 +227,7 @@ def test_what_was_asked_for_is_not_changed_afterwards(table, change):
     [
         ("UPDATE payment SET provider_account_id = %(strange)s", "payment_within_its_merchant"),
         ("UPDATE provider_account SET live = NOT live", "provider_account_fixed_columns"),
+        ("UPDATE provider_account SET fee_basis_points = fee_basis_points + 1", "provider_account_fixed_columns"),
         (
             (
                 "INSERT INTO refund SELECT 'rfd_x', 'SUCCEEDED', 'MYR', 1, 'r', 'x', '', '', now(), now(), now(), p.id, t.id"

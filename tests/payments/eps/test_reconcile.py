@@ -20,6 +20,7 @@ from payments.providers.base import Outcome
 from payments.services.refunds import refund_request
 from tests.factories import new_transaction, sale_of, settle
 from tests.payments.eps.given import checksum_of, merchant_with, signed
+from tests.support.databases import what_was_asked_may_change
 
 pytestmark = pytest.mark.django_db
 
@@ -38,7 +39,8 @@ def eps_transaction(merchant: Merchant, trans_id: str, *, at: datetime = NOON, *
 
 
 def account_with_fee(merchant: Merchant) -> None:
-    ProviderAccount.objects.filter(merchant=merchant).update(fee_basis_points=100, fee_fixed_minor=20)
+    with what_was_asked_may_change("provider_account"):
+        ProviderAccount.objects.filter(merchant=merchant).update(fee_basis_points=100, fee_fixed_minor=20)
 
 
 @pytest.mark.parametrize("scheme", ["epic-v1", "epic-v2"])
