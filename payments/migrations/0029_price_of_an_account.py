@@ -8,7 +8,7 @@ _FIXED = ("merchant_id", "live", "provider")
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payments", "0027_operation_by_provider_ref")]
+    dependencies = [("payments", "0028_no_prefix_indexes")]
 
     operations = [
         migrations.RunSQL(
