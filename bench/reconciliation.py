@@ -154,8 +154,10 @@ def prepare(count: int, days: int) -> dict[str, Any]:
         cursor.execute(
             "INSERT INTO shop (m, merchant_id, fpx, migs) VALUES (0, %s, %s, %s)", [fpx.merchant_id, fpx.pk, migs.pk]
         )
+        cursor.execute("SET statement_timeout = 0")
         cursor.execute(PLAN + PAYMENTS, {"count": count, "first": noon, "days": days, "merchants": 1})
         cursor.execute("VACUUM ANALYZE")
+        cursor.execute("RESET statement_timeout")
     return {"fpx": fpx, "migs": migs, BANK: None}
 
 

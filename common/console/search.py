@@ -9,14 +9,27 @@ from django.http import HttpRequest
 
 
 class ExactSearch:
-    """Search for a whole value in any of `exact`: an index finds it, however long the list is."""
+    """Search for a whole value, as typed or in one case, in any of `exact`, of the row or of what it refers to.
+
+    One look-up for the row's own columns and one for each that it refers to: indexes find them, however long the list is, where a condition on
+    all of them at once would read the list.
+    """
 
     exact: tuple[str, ...] = ()
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], term: str
     ) -> tuple[QuerySet[Any], bool]:
-        wanted = Q()
-        for field in self.exact if term.strip() else ():
-            wanted |= Q(**{field: term.strip()})
-        return queryset.filter(wanted), False
+        term = term.strip()
+        if not term:
+            return queryset, False
+        forms = {term, term.lower(), term.upper()}
+        rows = queryset.model._default_manager.order_by()
+        own, wanted = Q(), []
+        for field in self.exact:
+            if "__" in field:
+                wanted.append(Q(**{f"{field}__in": forms}))
+            else:
+                own |= Q(**{f"{field}__in": forms})
+        first, *others = (rows.filter(each).values("pk") for each in ([own] if own else []) + wanted)
+        return queryset.filter(pk__in=first.union(*others) if others else first), False

@@ -125,10 +125,10 @@ class WebhookDeliveryAdmin(ExactSearch, ConsoleAdmin):
 
 
 @admin.register(WebhookAttempt)
-class WebhookAttemptAdmin(ConsoleAdmin):
+class WebhookAttemptAdmin(ExactSearch, ConsoleAdmin):
     list_display = (when("at", "Time"), related("delivery", "Delivery"), answer, "duration_ms", "blocked")
     list_filter = ("blocked", ("at", DayFilter))
-    search_fields = ("=delivery__id", "=delivery__transaction_id", "=delivery__event_id")
+    search_fields = exact = ("delivery__id", "delivery__transaction_id", "delivery__event_id")
     search_help_text = "Delivery, transaction or event id"
     ordering = ("-id",)
     details = (

@@ -20,6 +20,7 @@ from common.console.agreed import before_after
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, mode, money, reference, related, when
 from common.console.panels import PROPOSED, SUBJECT_PAGES
+from common.console.search import ExactSearch
 from common.console.site import operator
 from common.console.waiting import waits
 from common.errors import CounterfoilError
@@ -181,7 +182,7 @@ def _part(field: str, label: str) -> Any:
 
 
 @admin.register(FeeCharge)
-class FeeChargeAdmin(ConsoleAdmin):
+class FeeChargeAdmin(ExactSearch, ConsoleAdmin):
     list_display = (
         related("entry__transaction", "Transaction"),
         _part("amount_minor", "Captured"),
@@ -192,8 +193,8 @@ class FeeChargeAdmin(ConsoleAdmin):
         related("plan", "Plan"),
     )
     list_select_related = ("entry__transaction", "plan")
-    search_fields = ("=entry__id", "=entry__transaction__id", "=plan__id")
-    search_help_text = "Transaction, entry or plan"
+    search_fields = exact = ("entry_id", "entry__transaction_id")
+    search_help_text = "Transaction or entry"
     ordering = ("-entry",)
     details = (
         (

@@ -10,6 +10,7 @@ from unfold.contrib.filters.admin import RangeDateFilter
 from common.console import html
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, day, mode, money, reference, related, when
+from common.console.search import ExactSearch
 from reconciliation.models import BankBalance, BankLine, BreakComment, Remittance
 
 
@@ -21,7 +22,7 @@ def match(item: BankLine | Remittance) -> Any:
 
 
 @admin.register(BankLine)
-class BankLineAdmin(ConsoleAdmin):
+class BankLineAdmin(ExactSearch, ConsoleAdmin):
     empty_text = "No statement of a bank has come. Upload one under Statements, or wait for the nightly fetch."
     list_display = (
         "reference",
@@ -32,7 +33,7 @@ class BankLineAdmin(ConsoleAdmin):
         "end_to_end_id",
     )
     list_filter = (("booked_on", RangeDateFilter), "reversal")
-    search_fields = ("=reference", "=end_to_end_id", "=account_key")
+    search_fields = exact = ("reference", "end_to_end_id", "account_key")
     search_help_text = "The bank's reference, end-to-end id or account"
     ordering = ("-id",)
     details = (

@@ -24,6 +24,7 @@ from common.console.base import ConsoleAdmin
 from common.console.columns import column, state, when
 from common.console.filters import OpenFilter
 from common.console.proposals import answer_proposal
+from common.console.search import ExactSearch
 from common.console.site import operator
 from common.errors import CounterfoilError
 from payments.admin.operations import SAID
@@ -93,7 +94,7 @@ def due(row: Break) -> Any:
 
 
 @admin.register(Break)
-class BreakAdmin(BreakLists, ConsoleAdmin):
+class BreakAdmin(ExactSearch, BreakLists, ConsoleAdmin):
     empty_text = "No break is open: every difference is explained."
     list_before_template = "admin/reconciliation/break/queue.html"
     actions_detail = ("assign", "comment", "set_due", "ask", "adjust", "write_off", "dispute", "match_it")
@@ -119,14 +120,14 @@ class BreakAdmin(BreakLists, ConsoleAdmin):
         ("day", RangeDateFilter),
     )
     list_select_related = ("operation__payment__transaction", "payout", "owner")
-    search_fields = (
-        "=line__provider_reference",
-        "=line__our_reference",
-        "=operation__reference",
-        "=operation__payment__transaction__id",
-        "=bank_line__reference",
-        "=remittance__id",
-        "=payout__end_to_end_id",
+    search_fields = exact = (
+        "line__provider_reference",
+        "line__our_reference",
+        "operation__reference",
+        "operation__payment__transaction__id",
+        "bank_line__reference",
+        "remittance__id",
+        "payout__end_to_end_id",
     )
     search_help_text = "Provider, bank or our reference, transaction, remittance or payout"
     ordering = ("first_seen_at", "id")

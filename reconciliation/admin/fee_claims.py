@@ -22,6 +22,7 @@ from common.console import html
 from common.console.actions import ReasonForm, go_to
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, day, mode, money, reference, related, when
+from common.console.search import ExactSearch
 from common.console.site import operator
 from common.errors import CounterfoilError
 from common.money import Money
@@ -217,10 +218,10 @@ def _end_of(month: date) -> date:
 
 
 @admin.register(FeeClaimLine)
-class FeeClaimLineAdmin(ConsoleAdmin):
+class FeeClaimLineAdmin(ExactSearch, ConsoleAdmin):
     list_display = (related("line", "Line"), related("claim", "Claim"), "charged_minor", "agreed_minor")
     list_select_related = ("line", "claim")
-    search_fields = ("=claim__id", "=line__provider_reference")
+    search_fields = exact = ("claim__id", "line__provider_reference")
     search_help_text = "Claim or the provider's reference"
     ordering = ("-line",)
     details = (
@@ -230,10 +231,10 @@ class FeeClaimLineAdmin(ConsoleAdmin):
 
 
 @admin.register(FeeClaimRefund)
-class FeeClaimRefundAdmin(ConsoleAdmin):
+class FeeClaimRefundAdmin(ExactSearch, ConsoleAdmin):
     list_display = (related("line", "Line"), related("claim", "Claim"), "amount_minor", "created_by", when("created_at", "Assigned"))  # fmt: skip
     list_select_related = ("line", "claim")
-    search_fields = ("=claim__id", "=line__provider_reference")
+    search_fields = exact = ("claim__id", "line__provider_reference")
     search_help_text = "Claim or the provider's reference"
     ordering = ("-line",)
     details = (

@@ -11,6 +11,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from common.console import html
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, reference, related, when
+from common.console.search import ExactSearch
 from reconciliation.admin.items import HEADS, item_rows
 from reconciliation.models import BankMatch, Match, MatchGroup
 
@@ -106,12 +107,12 @@ def _value(field: str, value: Any, currency: str) -> Any:
 
 
 @admin.register(MatchGroup)
-class MatchGroupAdmin(ConsoleAdmin):
+class MatchGroupAdmin(ExactSearch, ConsoleAdmin):
     empty_text = "Every match so far is an equal pair, or there is none: a group is made where a match needs a word."
     list_display = ("id", "comparison", "rule", when("created_at", "Made"), related("proposal", "Decided by"))
     list_filter = (("comparison", ChoicesDropdownFilter), ("rule", ChoicesDropdownFilter))
     list_select_related = ("proposal",)
-    search_fields = ("=id", "=bank_matches__bank_line__reference", "=bank_matches__remittance__id")
+    search_fields = exact = ("id", "bank_matches__bank_line__reference", "bank_matches__remittance__id")
     search_help_text = "Group, bank reference or remittance"
     ordering = ("-created_at",)
     details = (
@@ -123,7 +124,7 @@ class MatchGroupAdmin(ConsoleAdmin):
 
 
 @admin.register(BankMatch)
-class BankMatchAdmin(ConsoleAdmin):
+class BankMatchAdmin(ExactSearch, ConsoleAdmin):
     list_display = (
         "id",
         related("group", "Group"),
@@ -132,7 +133,7 @@ class BankMatchAdmin(ConsoleAdmin):
         related("payout", "Payout"),
     )
     list_select_related = ("group", "bank_line", "remittance", "payout")
-    search_fields = ("=group__id", "=bank_line__reference", "=remittance__id", "=payout__id")
+    search_fields = exact = ("group__id", "bank_line__reference", "remittance__id", "payout__id")
     search_help_text = "Group, bank reference, remittance or payout"
     ordering = ("-id",)
     details = (

@@ -11,6 +11,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from common.console import html
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, day, mode, related, when
+from common.console.search import ExactSearch
 from reconciliation.admin.filters import ProviderFilter
 from reconciliation.models import Match, ReconciliationRun
 
@@ -68,7 +69,7 @@ class ReconciliationRunAdmin(ConsoleAdmin):
 
 
 @admin.register(Match)
-class MatchAdmin(ConsoleAdmin):
+class MatchAdmin(ExactSearch, ConsoleAdmin):
     empty_text = "Nothing is matched yet."
     list_display = (
         "id",
@@ -79,7 +80,7 @@ class MatchAdmin(ConsoleAdmin):
     )
     list_filter = (("rule", ChoicesDropdownFilter),)
     list_select_related = ("line", "operation__payment__transaction")
-    search_fields = ("=line__provider_reference", "=operation__reference", "=operation__payment__transaction__id")
+    search_fields = exact = ("line__provider_reference", "operation__reference", "operation__payment__transaction__id")
     search_help_text = "Provider reference, our reference or transaction"
     ordering = ("-id",)
     details = (

@@ -23,6 +23,7 @@ from common.console.agreed import before_after
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, day, mode, money, reference, related, state, when
 from common.console.panels import PROPOSED, SUBJECT_PAGES
+from common.console.search import ExactSearch
 from common.console.site import operator
 from common.console.waiting import waits
 from common.errors import CounterfoilError, LimitExceeded
@@ -209,7 +210,7 @@ class SettlementAdmin(ConsoleAdmin):
 
 
 @admin.register(SettlementLine)
-class SettlementLineAdmin(ConsoleAdmin):
+class SettlementLineAdmin(ExactSearch, ConsoleAdmin):
     empty_text = "Nothing is settled yet."
     list_display = (
         related("entry", "Entry", text="entry__fact_name"),
@@ -224,7 +225,7 @@ class SettlementLineAdmin(ConsoleAdmin):
         related("settlement", "Settlement"),
     )
     list_select_related = ("settlement__merchant", "entry__transaction")
-    search_fields = ("=settlement__id", "=entry__id", "=entry__transaction__id")
+    search_fields = exact = ("settlement__id", "entry__id", "entry__transaction__id")
     search_help_text = "Settlement, entry or transaction"
     ordering = ("-entry",)
     details = (

@@ -13,6 +13,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, day, mode, money, reference, related, state, when
 from common.console.filters import DayFilter
+from common.console.search import ExactSearch
 from reconciliation.admin.filters import ProviderFilter
 from reconciliation.admin.statement_page import StatementPages
 from reconciliation.models import Statement, StatementFile, StatementFileChunk, StatementLine
@@ -78,7 +79,7 @@ class StatementFileChunkAdmin(ConsoleAdmin):
 
 
 @admin.register(StatementLine)
-class StatementLineAdmin(ConsoleAdmin):
+class StatementLineAdmin(ExactSearch, ConsoleAdmin):
     list_display = (
         "provider_reference",
         when("at", "Time"),
@@ -91,8 +92,8 @@ class StatementLineAdmin(ConsoleAdmin):
     )
     list_filter = (ProviderFilter, ("type", ChoicesDropdownFilter), ("at", DayFilter))
     list_select_related = ("statement",)
-    search_fields = ("=provider_reference", "=our_reference", "=account_key")
-    search_help_text = "Provider reference, our reference or account key"
+    search_fields = exact = ("provider_reference", "our_reference")
+    search_help_text = "Provider reference or our reference"
     ordering = ("-id",)
     details = (
         (

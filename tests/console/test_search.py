@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.admin import site
+from django.db import connection
+from django.test import RequestFactory
 
 from payments.models import Refund
+from reconciliation.models import StatementLine
 from tests.console.conftest import SignIn
 from tests.console.world import World
 from tests.factories import ProviderAccountFactory, captured_transaction, sale_of
@@ -69,3 +73,44 @@ def test_a_strange_term_finds_nothing(term: str, world: World, sign_in: SignIn) 
 
     assert response.status_code == 200
     assert term == "\x00" or response.context["cl"].queryset.count() == 0
+
+
+@pytest.mark.parametrize("name", ["break", "match", "statementline"])
+def test_lists_of_reconciliation_are_searched_by_whole_references(name: str, world: World, sign_in: SignIn) -> None:
+    operation = sale_of(world.transaction)
+    line = StatementLine.objects.get(matches__operation=operation)
+    client = sign_in("auditor")
+
+    def found(term: str) -> int:
+        return int(client.get(f"/admin/reconciliation/{name}/", {"q": term}).context["cl"].queryset.count())
+
+    ours = line.our_reference if name == "statementline" else operation.reference
+    assert [found(f" {line.provider_reference} "), found(ours.lower()), found(line.provider_reference[:-1])] == [
+        1,
+        1,
+        0,
+    ]
+
+
+LONG = [
+    "break",
+    "match",
+    "statementline",
+    "settlementline",
+    "bankline",
+    "feecharge",
+    "webhookattempt",
+]
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_list_is_searched_through_indexes(name: str, world: World) -> None:
+    model, page = next((m, a) for m, a in site._registry.items() if m._meta.model_name == name)
+    rows, _ = page.get_search_results(RequestFactory().get("/"), model.objects.order_by(), "EPG1")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        plan = rows.explain()
+        cursor.execute("SET LOCAL enable_seqscan = on")
+
+    assert "Seq Scan" not in plan
+    assert "Filter:" not in plan  # a condition on what is read, not on what is looked up
