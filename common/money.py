@@ -67,6 +67,10 @@ class Money:
         text = str(whole).rjust(digits + 1, "0")
         return f"{sign}{text[:-digits]}.{text[-digits:]}"
 
+    def text(self) -> str:
+        """In a sentence for people, "12,617,085.72 MYR"; never on the wire."""
+        return f"{self.decimal():,} {self.currency}"
+
     def decimal(self) -> Decimal:
         return Decimal(str(self))
 

@@ -29,8 +29,7 @@ TONE_OF = {state: tone for tone, states in _TONES.items() for state in states.sp
 
 def amount_text(amount: Money) -> str:
     """The exact amount with thousands separated, "1,250.50"."""
-    whole, dot, fraction = str(amount).partition(".")
-    return f"{int(whole):,}{dot}{fraction}" if whole not in ("-0", "0") else f"{whole}{dot}{fraction}"
+    return f"{amount.decimal():,}"
 
 
 def money(minor: int | None, currency: str) -> SafeString | str:

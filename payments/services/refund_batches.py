@@ -119,7 +119,7 @@ def refund_batch_propose(*, batch_id: str, by: User, reason: str, actor: Actor, 
     totals = refund_batch_totals(batch)
     if not totals:
         raise InvalidState("Every row of the batch is refused: there is nothing to approve.")
-    sums = ", ".join(f"{Money(total.minor, total.currency)} {total.currency}" for total in totals)
+    sums = ", ".join(Money(total.minor, total.currency).text() for total in totals)
     count = sum(total.count for total in totals)
     return propose(
         kind=ACT,

@@ -56,7 +56,7 @@ class ClaimForm(ReasonForm):
         self.fields["what"].choices = [
             (
                 key,
-                f"{key}: {Money(found.over_minor - found.claimed_minor, found.currency)} in {found.open_count} lines",
+                f"{key}: {Money(found.over_minor - found.claimed_minor, found.currency).text()} in {found.open_count} lines",
             )
             for key, found in self.open.items()
         ]
@@ -193,7 +193,7 @@ class FeeClaimAdmin(ConsoleAdmin):
         except CounterfoilError as exc:
             messages.error(request, f"Not assigned: {exc.message}")
         else:
-            messages.success(request, f"{Money(given.amount_minor, claim.currency)} {claim.currency} was given back.")
+            messages.success(request, f"{Money(given.amount_minor, claim.currency).text()} was given back.")
         return go_to(request, html.page_url(claim))
 
     @action(description="File as CSV", permissions=["view"], url_path="csv", icon="download")

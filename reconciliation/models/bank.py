@@ -50,7 +50,7 @@ class Remittance(models.Model):
         indexes = [models.Index(fields=["provider", "live", "day"], name="remittance_by_day")]
 
     def __str__(self) -> str:
-        return f"{self.provider} {self.account_key} {self.day} {Money(self.net_minor, self.currency)} {self.currency}"
+        return f"{self.provider} {self.account_key} {self.day} {Money(self.net_minor, self.currency).text()}"
 
 
 class BankLine(models.Model):
@@ -118,4 +118,4 @@ class BankBalance(models.Model):
         ordering = ["account_key", "closed_on", "id"]
 
     def __str__(self) -> str:
-        return f"{self.account_key} {self.closed_on} {Money(self.closing_minor, self.currency)} {self.currency}"
+        return f"{self.account_key} {self.closed_on} {Money(self.closing_minor, self.currency).text()}"

@@ -35,7 +35,9 @@ class ReconciliationRun(models.Model):
     actor = models.CharField(max_length=120)
     comparison = models.CharField(max_length=10, choices=Comparison, default=Comparison.LEDGER)
     rule_set = models.ForeignKey(RuleSet, on_delete=models.PROTECT, null=True, blank=True, related_name="runs")
-    basis = models.JSONField(default=dict)  # the source's prices and codes that it compared by
+    basis = models.JSONField(
+        default=dict
+    )  # what it judged by besides the rules: the source's prices and codes, and the product's checks
     lines = models.PositiveIntegerField(default=0)
     lines_matched = models.PositiveIntegerField(default=0)
     lines_broken = models.PositiveIntegerField(default=0)

@@ -88,7 +88,7 @@ def _write(sheet: Any, number: int, found: Break, dated: Any, formats: dict[int,
     cells: list[Any] = [
         found.pk, found.get_kind_display(), found.day, found.provider, "live" if found.live else "test", ours, theirs,
         found.our_currency, _amount(found.our_minor, found.our_currency), found.their_currency, _amount(found.their_minor, found.their_currency),
-        ", ".join(f"{Money(minor, c)} {c}" for c, minor in sorted(break_difference(found).items()) if minor), found.cause,
+        ", ".join(Money(minor, c).text() for c, minor in sorted(break_difference(found).items()) if minor), found.cause,
         (timezone.now() - found.first_seen_at).days, found.owner.get_username() if found.owner else "", found.due_on, "", "", "",
     ]  # fmt: skip
     for column, value in enumerate(cells):

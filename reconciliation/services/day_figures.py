@@ -76,7 +76,10 @@ class DayFigures:
 
 def amounts_text(minor: dict[str, int]) -> str:
     """ "MYR -12.50, USD 3.00"; "0.00" when there is none."""
-    return ", ".join(f"{currency} {Money(value, currency)}" for currency, value in sorted(minor.items())) or "0.00"
+    return (
+        ", ".join(f"{currency} {Money(value, currency).decimal():,}" for currency, value in sorted(minor.items()))
+        or "0.00"
+    )
 
 
 def day_figures(*, provider: str, live: bool, day: date) -> DayFigures:

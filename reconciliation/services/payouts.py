@@ -243,7 +243,7 @@ def _summary(payouts: Sequence[Payout]) -> str:
     totals: dict[str, int] = defaultdict(int)
     for payout in payouts:
         totals[payout.currency] += payout.amount_minor
-    sums = ", ".join(f"{Money(minor, currency)} {currency}" for currency, minor in sorted(totals.items()))
+    sums = ", ".join(Money(minor, currency).text() for currency, minor in sorted(totals.items()))
     if len(payouts) == 1:
         [payout] = payouts
         return f"Pay {sums} to {payout.merchant.code} ({'live' if payout.live else 'test'}): {payout.destination}"

@@ -23,7 +23,7 @@ from payments.ledger.recipes import Leg
 from payments.models.ledger import AccountKind
 from reconciliation.matching import passes
 from reconciliation.matching.nearest import NEAREST
-from reconciliation.matching.rules import Rule, rules_of
+from reconciliation.matching.rules import CHECKS, Rule, rules_of
 from reconciliation.models import Comparison, MatchRule, ReconciliationRun, Side, Source
 from reconciliation.services.booking import book
 from reconciliation.services.locks import hold, patient
@@ -201,7 +201,7 @@ def parameters_of(run: ReconciliationRun, rules: Sequence[Rule], version: int, n
         "run": run.pk,
         "rule_set": run.rule_set_id,
         "version": version,
-        "basis": Jsonb(prices | {"zone": source.zone}),
+        "basis": Jsonb(prices | {"zone": source.zone, "checks": CHECKS}),
         # A line that goes by its amount may belong to anything, whatever it names.
         "look_at_all": any(rule.by == MatchRule.AMOUNT_AND_DATE for rule in rules),
         "provider": run.provider,

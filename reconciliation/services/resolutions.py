@@ -174,7 +174,7 @@ def _refuse_above_limit(by: User, found: Break, legs: Sequence[Leg], counter: Ac
             "reconciliation.write_off_any_break"
         ):
             raise Forbidden(
-                f"{Money(minor, currency)} {currency} is above your limit of {settings.WRITE_OFF_LIMIT} {currency}: ask somebody who may propose it."
+                f"{Money(minor, currency).text()} is above your limit of {settings.WRITE_OFF_LIMIT:,} {currency}: ask somebody who may propose it."
             )
 
 

@@ -34,7 +34,7 @@ STEPS = st.lists(
         st.tuples(st.just("capture"), st.integers(0, 2), st.sampled_from([4_000, 6_000])),
         st.tuples(st.just("list"), st.integers(0, 7), st.integers(0, 8)),
         st.tuples(st.just("list"), st.integers(0, 7), st.integers(0, 8)),
-        st.tuples(st.just("night"), st.integers(0, 1), st.integers(0, 1)),
+        st.tuples(st.just("night"), st.integers(0, 1), st.just(0)),
         st.tuples(st.just("by hand"), st.integers(0, 5), st.integers(0, 5)),
         st.tuples(st.just("price"), st.sampled_from([0, 7]), st.integers(0, 0)),
     ),
@@ -50,6 +50,7 @@ TAKEN_BY_ANOTHER = [("pay", 0, 0), ("list", 0, 2), ("list", 0, 2), ("night", 0, 
 ANOTHER_LINE = [("pay", 0, 0), ("list", 0, 2), ("night", 0, 0), ("list", 0, 2)]
 CHOSEN_BY_HAND = [("pay", 0, 0), ("pay", 0, 0), ("list", 4, 6), ("night", 0, 0), ("by hand", 0, 0)]
 SECOND_PART = [("capture", 0, 4_000), ("list", 1, 7), ("night", 0, 0), ("capture", 0, 6_000)]
+AROUND_MIDNIGHT = [("pay", 0, 1), ("list", 0, 2), ("night", 0, 0), ("night", 1, 0)]
 OTHER_PRICE = [("pay", 0, 0), ("list", 0, 3), ("night", 0, 0), ("price", 7, 0)]
 A_PART_TOO = [("capture", 0, 4_000), ("capture", 0, 6_000), ("list", 0, 0), ("list", 1, 3)]
 
@@ -75,9 +76,10 @@ class World:
         operation.refresh_from_db()
         self.operations.append(operation)
 
-    def pay(self, pool: int, cent: int) -> None:
-        sale = sale_of(new_transaction(self.account, now=self.noon()).transaction)
-        settle(sale, provider_reference=f"{7000 + pool}", now=self.noon())
+    def pay(self, pool: int, late: int) -> None:
+        at = self.noon() + late * timedelta(hours=11, minutes=52)  # the provider's clock may show tomorrow
+        sale = sale_of(new_transaction(self.account, now=at).transaction)
+        settle(sale, provider_reference=f"{7000 + pool}", now=at)
         self._add(sale)
 
     def begin(self, listed_too: int, how: int) -> None:
@@ -145,12 +147,15 @@ class World:
                 line = replace(line, provider_reference=unique)
         self.waiting.append(line)
 
-    def night(self, again: int, later: int) -> None:
+    def night(self, again: int, _: int) -> None:
         self.now += timedelta(hours=1)
         for account in (self.account, self.holding):
             imported(account, [x for x in self.waiting if x.account == account.account_key], day=self.day, now=self.now)
         reconciled(self.account, day=self.day, now=self.now)
         self.nothing_else_is_found(self.day)
+        if again:
+            reconciled(self.account, day=self.day - timedelta(days=1), now=self.now)
+            self.nothing_else_is_found(self.day - timedelta(days=1))
         self.waiting = []
         self.day += timedelta(days=1)
         self.now += timedelta(days=1)
@@ -207,6 +212,7 @@ def _open() -> list[tuple[Any, ...]]:
 @example(steps=ANOTHER_LINE)
 @example(steps=CHOSEN_BY_HAND)
 @example(steps=SECOND_PART)
+@example(steps=AROUND_MIDNIGHT)
 @example(steps=OTHER_PRICE)
 @example(steps=A_PART_TOO)
 @given(steps=STEPS)

@@ -130,4 +130,4 @@ def _references(found: Break) -> tuple[str, str]:
 
 
 def _amount(minor: int | None, currency: str) -> str:
-    return "" if minor is None else f"{Money(minor, currency)} {currency}"
+    return "" if minor is None else Money(minor, currency).text()
