@@ -1,4 +1,4 @@
-"""A bank's statement in several files: a page waits for the others."""
+"""A bank's statement in several files: a page waits for the others. Cannot be reversed while a statement is WAITING: import its other pages first."""
 
 from django.db import migrations, models
 
