@@ -1,5 +1,6 @@
 """Reconciling a bank's day: its lines, the remittances and payouts that are due, and what is still open from before. One transaction, under one lock per mode.
 
+A day that is compared again is judged as of the last day that was: what is missed stays missed until it is shown, whatever day is asked for.
 Remittances are everybody's: whichever bank has the money may claim them, so the banks of a mode are compared one after the other. What arrived is
 booked once per group: from what the provider owes us to the bank, with the bank's charges, the exchange and the tolerated rest.
 """
@@ -14,7 +15,7 @@ from itertools import chain
 from typing import Any
 
 from django.db import transaction as database
-from django.db.models import Q
+from django.db.models import F, Max, Q, QuerySet
 
 from common.changes import Actor, Subject
 from common.ids import new_id
@@ -87,14 +88,16 @@ def reconcile_bank_day(
         progress("match payouts")
         payouts_prove(run=run, actor=actor, now=now)
         progress("compare with the remittances")
-        day_has_come = _day_has_come(source, live, day, now)
+        until = _last_compared(run)
+        day_has_come = _day_has_come(source, live, until, now)
+        missed = set(_missed(run).filter(bank_line=None).values_list("remittance", flat=True))
         lines = [arrived(x) for x in _open_lines(source, live)]
-        owed = [owed_of(x) for x in _open_remittances(live, day, rules)]
+        owed = [owed_of(x) for x in _open_remittances(live, until, rules)]
         outcome = compare_bank(
             lines,
             owed,
             rules,
-            is_late=lambda x: day_has_come(x.due_on + timedelta(days=source.day_tolerance)),
+            is_late=lambda x: x.id in missed or day_has_come(x.due_on + timedelta(days=source.day_tolerance)),
             settled=[owed_of(x) for x in settled_before(live, day)],
             earlier=[arrived(x) for x in claimed_lines(source, live, day)],
         )
@@ -103,7 +106,7 @@ def reconcile_bank_day(
             _keep(run, group, rule_set.version, actor, now)
         progress("close and open breaks")
         left = _differences(outcome.findings, lines, owed, source)
-        _keep_breaks(run, chain(left, _unshown(source, live, lines, day_has_come)), source, now)
+        _keep_breaks(run, chain(left, _unshown(run, source, lines, day_has_come)), source, now)
         _count(run)
         run.ended_at = now
         run.save()
@@ -120,6 +123,20 @@ def bank_rules(source: Source, rules: Any) -> list[BankRule]:
         )
         for rule in rules_of(Comparison.BANK, rules)
     ]
+
+
+def _last_compared(run: ReconciliationRun) -> date:
+    """The run's day, or a later one that was compared before: an older day compared again takes back nothing that a later one has found."""
+    ended = ReconciliationRun.objects.filter(provider=run.provider, live=run.live, comparison=Comparison.BANK)
+    last = ended.filter(ended_at__isnull=False).aggregate(last=Max("day"))["last"]
+    return max(run.day, last or run.day)
+
+
+def _missed(run: ReconciliationRun) -> QuerySet[Break]:
+    """The open breaks of what was due and not shown: other due days, agreed on later, show nothing."""
+    return Break.objects.filter(
+        provider=run.provider, live=run.live, resolved_at=None, kind=BreakKind.MISSING_AT_PROVIDER, line=None
+    )
 
 
 def _open_lines(source: Source, live: bool) -> Any:
@@ -308,12 +325,16 @@ def _differences(
 
 
 def _unshown(
-    source: Source, live: bool, lines: Sequence[Arrived], day_has_come: Callable[[date], bool]
+    run: ReconciliationRun, source: Source, lines: Sequence[Arrived], day_has_come: Callable[[date], bool]
 ) -> Iterator[_Difference]:
     """Payouts that this bank has had for longer than it needs, and has not shown."""
-    for payout in payouts_with(source, live=live):
+    since_sent = _missed(run).filter(
+        first_seen_at__gte=F("payout__sent_at")
+    )  # one that was sent again has its days anew
+    missed = set(since_sent.values_list("payout", flat=True))
+    for payout in payouts_with(source, live=run.live):
         due_on = payout_due_on(payout, source)
-        if not day_has_come(due_on):
+        if payout.pk not in missed and not day_has_come(due_on):
             continue
         named = [x for x in lines if payout.end_to_end_id in x.text]
         cause = "We sent it to the bank, it is due, and the bank does not show it."
@@ -350,12 +371,16 @@ def _keep_breaks(run: ReconciliationRun, differences: Iterable[_Difference], sou
         )
         run.breaks_opened += 1
     # What another bank misses stays open until somebody has it.
-    others = [found.remittance_id for found in open_.values() if found.provider != source.code]
-    claimed = set(BankMatch.objects.filter(remittance__in=others).values_list("remittance", flat=True))
+    others = [found for found in open_.values() if found.provider != source.code]
+    matches = BankMatch.objects.filter(
+        Q(remittance__in=[found.remittance_id for found in others if found.remittance_id])
+        | Q(payout__in=[found.payout_id for found in others if found.payout_id])
+    )
+    claimed = set(matches.values_list("remittance", "payout"))
     gone = [
         found.pk
         for key, found in open_.items()
-        if key not in kept and (found.provider == source.code or found.remittance_id in claimed)
+        if key not in kept and (found.provider == source.code or (found.remittance_id, found.payout_id) in claimed)
     ]
     run.breaks_closed = Break.objects.filter(pk__in=gone).update(
         resolved_at=now, resolved_by_run=run, resolution=Resolution.EXPLAINED

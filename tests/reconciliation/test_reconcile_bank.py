@@ -154,6 +154,55 @@ def test_it_is_expected_until_it_is_due_and_missing_then_even_without_a_statemen
     assert (found.resolution, open_bank_kinds()) == ("EXPLAINED", [])
 
 
+@pytest.mark.parametrize("days", [-9, -1, 1, 9])
+def test_comparing_another_day_again_closes_no_late_remittance(account: ProviderAccount, days: int) -> None:
+    remittance = remitted(account, 10_000)
+    latest = remittance.due_on + timedelta(days=3)
+    bank_reconciled(day=latest, now=night(latest) + timedelta(days=1))
+    assert open_bank_kinds() == [("MISSING_AT_PROVIDER", "", "fpx")]
+
+    run = bank_reconciled(day=latest + timedelta(days=days), now=night(latest) + timedelta(days=max(days, 1) + 1))
+
+    assert (run.breaks_opened, run.breaks_closed) == (0, 0)
+    assert open_bank_kinds() == [("MISSING_AT_PROVIDER", "", "fpx")]
+
+
+def test_more_patience_agreed_on_later_closes_no_late_remittance(account: ProviderAccount) -> None:
+    latest = remitted(account, 10_000).due_on + timedelta(days=3)
+    bank_reconciled(day=latest, now=night(latest) + timedelta(days=1))
+    bank_source(day_tolerance=5)
+
+    assert bank_reconciled(day=latest + timedelta(days=1)).breaks_closed == 0
+
+    assert open_bank_kinds() == [("MISSING_AT_PROVIDER", "", "fpx")]
+
+
+@pytest.mark.parametrize("days", [-9, 9])
+def test_comparing_another_day_again_leaves_the_breaks_of_bank_lines(account: ProviderAccount, days: int) -> None:
+    remittance = remitted(account, 10_000)
+    bank_imported([Booked("B1", 9_900, named(remittance)), Booked("B2", 777, "SOMEBODY")])
+    bank_reconciled()
+    before = [("AMOUNT_MISMATCH", "B1", "fpx"), ("MISSING_IN_BOOKS", "B2", "")]
+    assert open_bank_kinds() == before
+
+    run = bank_reconciled(day=NEXT + timedelta(days=days), now=night(NEXT) + timedelta(days=9))
+
+    assert (run.breaks_opened, run.breaks_closed, open_bank_kinds()) == (0, 0, before)
+
+
+def test_what_comes_free_is_judged_as_of_the_last_day_compared(account: ProviderAccount) -> None:
+    remittance = remitted(account, 10_000)
+    bank_imported([Booked("B1", 9_900, named(remittance))])
+    last = remittance.due_on + timedelta(days=4)
+    bank_reconciled(day=last, now=night(last) + timedelta(days=1))
+    assert open_bank_kinds() == [("AMOUNT_MISMATCH", "B1", "fpx")]
+    bank_imported([Booked("B2", -9_900, named(remittance), reversal=True)], day=last)
+
+    bank_reconciled(now=night(last) + timedelta(days=1))
+
+    assert open_bank_kinds() == [("MISSING_AT_PROVIDER", "", "fpx")]
+
+
 def test_breaks_say_what_nearly_fits(account: ProviderAccount) -> None:
     remittance = remitted(account, 10_000)
     bank_imported([Booked("B1", 9_900, named(remittance)), Booked("B2", 777, "SOMEBODY")])
