@@ -85,7 +85,7 @@ def payouts_late(*, now: datetime) -> QuerySet[Payout]:
 
 def payouts_with(source: Source, *, live: bool) -> QuerySet[Payout]:
     """Payouts that the bank has and has not shown yet, the oldest first."""
-    sent = Payout.objects.filter(state=PayoutState.SENT, live=live, file__bank__source=source.code)
+    sent = Payout.objects.filter(state=PayoutState.SENT, live=live, file__source=source.code)
     return sent.order_by("sent_at", "pk")
 
 

@@ -286,6 +286,11 @@ def payouts_of(file: PayoutFile) -> Any:
     )
 
 
+@column("paid_from", "From")
+def paid_from(file: PayoutFile) -> Any:
+    return html.link(html.page_url(file.bank), f"{file.source} {file.account_key}")
+
+
 @column("sha256_hex", "SHA-256")
 def sha256(file: PayoutFile) -> Any:
     return format_html('<span class="cf-wrap">{}</span>', bytes(file.sha256).hex())
@@ -297,7 +302,7 @@ class PayoutFileAdmin(ConsoleAdmin):
     actions_detail = ("download", "handed_over")
     list_display = (
         "message_id",
-        related("bank", "From"),
+        paid_from,
         state("state"),
         payout_count,
         money("total_minor", "Total", sortable=True),
@@ -314,7 +319,7 @@ class PayoutFileAdmin(ConsoleAdmin):
     details = (
         (
             None,
-            (reference("message_id", "Message id"), related("bank", "From"), mode(), state("state"), "answer", "sends"),
+            (reference("message_id", "Message id"), paid_from, mode(), state("state"), "answer", "sends"),
         ),
         ("What", (payout_count, money("total_minor", "Total"), day("pay_on", "To be paid on"), sha256)),
         ("When", (when("created_at", "Made"), when("updated_at", "Changed"), when("due_at", "Next try"))),
@@ -326,7 +331,7 @@ class PayoutFileAdmin(ConsoleAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
         file = PayoutFile.objects.filter(pk=unquote(str(object_id))).select_related("bank").first()
-        by_hand = file is not None and file.state == FileState.PREPARED and not file.bank.url
+        by_hand = file is not None and file.state == FileState.PREPARED and not file.url
         return [
             found
             for found in super().get_actions_detail(request, object_id)

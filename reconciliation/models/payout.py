@@ -109,10 +109,15 @@ FILE_MOVES = {
 
 
 class PayoutFile(models.Model):
-    """A pain.001 message: the approved payouts of one mode and currency. The same bytes on every try, under the same message id."""
+    """A pain.001 message: the approved payouts of one mode and currency. The same bytes on every try, under the same message id.
+
+    `source` and `account_key` are the bank's when it was made: whose account pays, wherever payouts are made from later.
+    """
 
     id = id_field()
     bank = models.ForeignKey(PayoutBank, on_delete=models.PROTECT, related_name="files")
+    source = models.CharField(max_length=20)
+    account_key = models.CharField(max_length=60)
     message_id = models.CharField(max_length=35, unique=True)
     live = models.BooleanField()
     currency = currency_field()
@@ -151,6 +156,12 @@ class PayoutFile(models.Model):
     @property
     def total(self) -> Money:
         return Money(self.total_minor, self.currency)
+
+    @property
+    def url(self) -> str:
+        """Where it is posted to; nowhere when payouts are made from another account by now, whose bank must not get it."""
+        same = (self.source, self.account_key) == (self.bank.source, self.bank.account_key)
+        return self.bank.url if same else ""
 
     def content(self) -> bytes:
         """The message. Raises common.crypto.CannotOpen."""

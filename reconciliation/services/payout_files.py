@@ -91,7 +91,7 @@ def payout_file_send(*, file_id: str, now: datetime) -> FileState | None:
     lease = now + timedelta(seconds=settings.PAYOUT_FILE_LEASE_SECONDS)
     with database.atomic():
         file = _lock(file_id)
-        if file.due_at is None or file.due_at > now or not file.bank.url:
+        if file.due_at is None or file.due_at > now or not file.url:
             return None
         if file.state == FileState.SENT:  # whoever claimed it is dead: it may have left
             _move(
@@ -114,7 +114,7 @@ def payout_file_handed_over(*, file_id: str, reason: str, actor: Actor, now: dat
     """An operator carried the file to a bank that we do not send to. Raises NotFound, InvalidState."""
     with database.atomic():
         file = _lock(file_id)
-        if file.bank.url:
+        if file.url:
             raise InvalidState("Files for this bank are sent by themselves.")
         _move(file, FileState.ACCEPTED, actor, now, reason=reason, due_at=None, answer="Handed over.")
     return file
@@ -151,6 +151,8 @@ def _file_of(bank: PayoutBank, payouts: list[Payout], now: datetime) -> PayoutFi
     return PayoutFile(
         id=file_id,
         bank=bank,
+        source=bank.source,
+        account_key=bank.account_key,
         message_id=message_id,
         live=bank.live,
         currency=bank.currency,
@@ -171,7 +173,7 @@ def _post(file: PayoutFile) -> Answer:
         _local.session = open_session()  # the one that tells "not sent" from "unknown"
     try:
         with _local.session.post(
-            file.bank.url,
+            file.url,
             data=file.content(),
             headers={"Content-Type": "application/xml", "Accept-Encoding": "identity", "User-Agent": "Counterfoil/1"},
             timeout=settings.PROVIDER_TIMEOUT_SECONDS,

@@ -63,6 +63,14 @@ def new_payout_bank(now: datetime = NOW, **values: Any) -> PayoutBank:
     return PayoutBank.objects.get(proposal=proposal)
 
 
+def payout_bank_agreed(bank: PayoutBank, **changes: Any) -> PayoutBank:
+    """Payouts are made from another account of ours."""
+    for name, value in changes.items():
+        setattr(bank, name, value)
+    by_two(PAYOUT_BANK.propose, wanted=bank, now=timezone.now())  # each later than the one before
+    return PayoutBank.objects.get(pk=bank.pk)
+
+
 def new_calendar(code: str = "MY", holidays: dict[str, str] | None = None) -> BankCalendar:
     """A country's bank holidays; by default Malaysia's new year of 2026."""
     days = {"2026-02-17": "Chinese New Year", "2026-02-18": "Chinese New Year"} if holidays is None else holidays

@@ -97,7 +97,7 @@ def bank_lines(*lines: tuple[str, int], **values: Any) -> list[BankLine]:
     """What the bank lists: (end-to-end id, amount in minor units, negative when it left)."""
     statement = Statement.objects.create(
         id=new_id("stm"),
-        provider="mybank",
+        provider=values.get("provider", "mybank"),
         live=False,
         day=DAY,
         state="IMPORTED",
@@ -111,7 +111,6 @@ def bank_lines(*lines: tuple[str, int], **values: Any) -> list[BankLine]:
         BankLine.objects.create(
             statement=statement,
             number=number,
-            provider="mybank",
             account_key="514011112222",
             reference=new_id("b"),
             occurrence=1,
@@ -120,7 +119,7 @@ def bank_lines(*lines: tuple[str, int], **values: Any) -> list[BankLine]:
             value_on=DAY,
             amount_minor=minor,
             narrative="RETURN AC04" if minor > 0 else "",
-            **({"currency": "MYR"} | values),
+            **({"currency": "MYR", "provider": statement.provider} | values),
         )
         for number, (end_to_end_id, minor) in enumerate(lines, start=1)
     ]

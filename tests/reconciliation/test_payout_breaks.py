@@ -12,18 +12,18 @@ from django.db import transaction as database
 from common.database import constraint_of
 from common.errors import InvalidState
 from common.models import Proposal
-from reconciliation.models import BankMatch, Break, Payout, ReconciliationRun, Source
+from reconciliation.models import BankMatch, Break, Payout, PayoutBank, PayoutFile, ReconciliationRun, Source
 from reconciliation.selectors import break_difference
 from reconciliation.services.day_figures import day_figures
-from reconciliation.services.payout_files import payouts_send
+from reconciliation.services.payout_files import payout_file_make, payouts_send
 from reconciliation.services.payouts import payout_confirm
 from reconciliation.services.reconcile import reconcile_day
 from reconciliation.services.resolutions import WRITE_OFF, propose_resolution
 from reconciliation.whereabouts import Step, ways_of
 from tests.console.conftest import SignIn
-from tests.factories.agreed import new_calendar, source_agreed
+from tests.factories.agreed import new_calendar, payout_bank_agreed, source_agreed
 from tests.payments.verify.books import wrong
-from tests.reconciliation.paying import ACTOR, LATER, bank_lines, maker, our_bank, released, to_bank, yes
+from tests.reconciliation.paying import ACTOR, LATER, a_bank, bank_lines, maker, our_bank, released, to_bank, yes
 
 pytestmark = pytest.mark.django_db
 DUE = date(2026, 3, 6)  # sent on the third, the bank's time
@@ -46,10 +46,18 @@ def sent() -> Payout:
     return payout
 
 
-def compared(day: date, source: str = "mybank") -> ReconciliationRun:
-    """The bank's day, in the morning after it is due."""
-    now = datetime(day.year, day.month, day.day, 23, tzinfo=UTC) + timedelta(days=1)
-    return reconcile_day(provider=source, live=False, day=day, actor=ACTOR, now=now)
+def morning_after(day: date) -> datetime:
+    """When the bank's statement of the day is due."""
+    return datetime(day.year, day.month, day.day, 23, tzinfo=UTC) + timedelta(days=1)
+
+
+def compared(day: date, source: str = "mybank", *, now: datetime | None = None) -> ReconciliationRun:
+    """The bank's day, in the morning after it is due unless told otherwise."""
+    return reconcile_day(provider=source, live=False, day=day, actor=ACTOR, now=now or morning_after(day))
+
+
+def other_bank() -> Source:
+    return Source.objects.create(code="other", name="Other bank", side="BANK", format="camt053")
 
 
 def open_breaks() -> list[tuple[str, str | None, int | None]]:
@@ -144,7 +152,7 @@ def test_bank_holidays_give_it_time() -> None:
 
 def test_another_bank_neither_opens_nor_closes_it() -> None:
     payout = sent()
-    Source.objects.create(code="other", name="Other bank", side="BANK", format="camt053")
+    other_bank()
 
     compared(DUE, "other")
     assert open_breaks() == []
@@ -152,6 +160,83 @@ def test_another_bank_neither_opens_nor_closes_it() -> None:
     compared(DUE + timedelta(days=1), "other")
 
     assert open_breaks() == [("MISSING_AT_PROVIDER", payout.pk, -NET)]
+
+
+@pytest.mark.parametrize("days", [-4, -1, 1, 40])
+def test_comparing_another_day_again_does_not_close_it(days: int) -> None:
+    payout = sent()
+    compared(DUE)
+
+    run = compared(DUE + timedelta(days=days), now=morning_after(DUE + timedelta(days=max(days, 1))))
+
+    assert (run.breaks_opened, run.breaks_closed) == (0, 0)
+    assert open_breaks() == [("MISSING_AT_PROVIDER", payout.pk, -NET)]
+
+
+def test_holidays_that_are_agreed_on_later_do_not_close_it() -> None:
+    payout = sent()
+    compared(DUE)
+    source_agreed("mybank", calendar=new_calendar("MY", {"2026-03-06": "A holiday"}))
+
+    assert compared(DUE + timedelta(days=1)).breaks_closed == 0
+
+    assert open_breaks() == [("MISSING_AT_PROVIDER", payout.pk, -NET)]
+
+
+def test_one_that_the_bank_refused_and_has_again_has_its_days_anew() -> None:
+    bank()
+    [payout] = released(to_bank())
+    with a_bank() as answering:
+        answering.answers = [400, 202]
+        ours = our_bank(answering.url)
+        payout_file_make(bank_id=ours.pk, actor=ACTOR, now=LATER)
+        compared(DUE)
+        assert open_breaks() == [("MISSING_AT_PROVIDER", payout.pk, -NET)]
+        again = morning_after(DUE) + timedelta(hours=1)
+        assert [payouts_send(now=again), payouts_send(now=again)] == [1, 1]
+    payout.refresh_from_db()
+    assert (payout.state, payout.sent_at) == ("SENT", again)
+
+    assert compared(DUE + timedelta(days=2)).breaks_closed == 1
+    assert open_breaks() == []
+
+    assert compared(DUE + timedelta(days=5)).breaks_opened == 1  # sent on the eighth, the bank's time
+    assert Break.objects.get(resolved_at=None).day == DUE + timedelta(days=5)
+
+
+def test_it_stays_with_the_bank_that_has_it_when_payouts_are_made_from_another() -> None:
+    payout = sent()
+    other_bank()
+    payout_bank_agreed(PayoutBank.objects.get(), source="other", account_key="9999")
+
+    assert compared(DUE, "other").breaks_opened == 0
+    assert compared(DUE).breaks_opened == 1
+    assert compared(DUE + timedelta(days=1), "other").breaks_closed == 0
+
+    assert open_breaks() == [("MISSING_AT_PROVIDER", payout.pk, -NET)]
+    assert Break.objects.get().provider == "mybank"
+    assert wrong() == {}
+
+    bank_lines((payout.end_to_end_id, -payout.amount_minor), provider="other")
+    assert compared(DUE + timedelta(days=2), "other").breaks_closed == 1  # whichever bank shows it
+    assert open_breaks() == []
+    assert wrong() == {}
+
+
+def test_what_is_sent_from_another_bank_is_missed_there() -> None:
+    bank()
+    other_bank()
+    ours = our_bank()
+    payout_bank_agreed(ours, source="other", account_key="9999")
+    [payout] = released(to_bank())
+    payouts_send(now=LATER)
+
+    assert compared(DUE).breaks_opened == 0
+    assert compared(DUE, "other").breaks_opened == 1
+
+    assert (Break.objects.get().provider, Break.objects.get().payout) == ("other", payout)
+    file = PayoutFile.objects.get()
+    assert (file.source, file.account_key) == ("other", "9999")
 
 
 def test_it_is_not_written_off_and_nothing_is_proposed() -> None:
@@ -185,6 +270,22 @@ def test_the_database_refuses(values: dict[str, Any], constraint: str) -> None:
         Break.objects.create(**row | values)
 
     assert constraint_of(refused.value) == constraint
+
+
+def test_whose_bank_a_file_is_does_not_change() -> None:
+    sent()
+    file = PayoutFile.objects.get()
+
+    with pytest.raises(IntegrityError) as refused, database.atomic():
+        PayoutFile.objects.update(source="other")
+    assert constraint_of(refused.value) == "payout_file_fixed_columns"
+
+    row = PayoutFile.objects.values().get() | {"id": "pyf_2", "message_id": "PYF2", "account_key": "99"}
+    with pytest.raises(IntegrityError) as refused, database.atomic():
+        PayoutFile.objects.create(**row)
+    assert constraint_of(refused.value) == "payout_file_of_its_bank"
+
+    assert list(PayoutFile.objects.values_list("pk", "source", "account_key")) == [(file.pk, "mybank", "514011112222")]
 
 
 def test_the_queue_and_the_page_show_it_and_so_does_where_the_money_is(sign_in: SignIn) -> None:

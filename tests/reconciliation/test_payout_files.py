@@ -19,7 +19,7 @@ from reconciliation.services.payout_files import (
     payouts_send,
 )
 from reconciliation.services.settings import PAYOUT_BANK
-from tests.factories.agreed import by_two
+from tests.factories.agreed import by_two, payout_bank_agreed
 from tests.payments.verify.books import wrong
 from tests.reconciliation.paying import ACTOR, LATER, a_bank, our_bank, released, to_account, to_bank
 from tests.support.race import race
@@ -93,6 +93,26 @@ def test_a_bank_that_cannot_be_reached_has_not_got_it() -> None:
 
         file.refresh_from_db()
         assert (file.state, len(bank.bodies), states()) == ("ACCEPTED", 1, ["SENT"])
+
+
+def test_a_file_is_not_posted_to_the_bank_that_payouts_are_made_from_later() -> None:
+    with a_bank() as bank:
+        ours = our_bank("http://127.0.0.1:1/bank/payments")
+        released(to_bank())
+        payouts_send(now=LATER)
+        payout_bank_agreed(ours, source="other", account_key="9999", url=bank.url)
+
+        assert payouts_send(now=SOON) == 0
+
+        file = PayoutFile.objects.get()
+        assert (file.state, file.source, bank.bodies) == ("PREPARED", "mybank", [])
+        payout_file_handed_over(file_id=file.pk, reason="By the portal", actor=ACTOR, now=SOON)
+        assert (PayoutFile.objects.get().state, payouts_send(now=SOON + timedelta(days=1)), bank.bodies) == (
+            "ACCEPTED",
+            0,
+            [],
+        )
+    assert wrong() == {}
 
 
 def test_a_refused_file_gives_its_payouts_to_the_next_one() -> None:

@@ -103,6 +103,10 @@ VIOLATIONS: dict[str, tuple[str, set[str]]] = {
         "UPDATE payout_file SET total_minor = total_minor + 1",
         set(),
     ),
+    "payout_files_are_from_agreed_accounts": (
+        "UPDATE payout_file SET account_key = account_key || '0'",
+        set(),
+    ),
     "stages_add_up_to_the_ledger": (
         f"UPDATE settlement SET state = 'PAID' WHERE id = (SELECT settlement_id FROM payout WHERE id = {ONE.format('SENT')})",
         {"payouts_are_what_was_settled", "payouts_in_transit_are_what_was_settled"},

@@ -123,6 +123,19 @@ def payout_files_add_up(asked: Asked) -> Found:
 
 
 @check
+def payout_files_are_from_agreed_accounts(asked: Asked) -> Found:
+    """Every payment file is from an account that two people agreed to make such payouts from."""
+    return query(
+        examined="payout_file",
+        violations="""
+            SELECT concat('payment file ', f.message_id, ' is from ', f.source, ' ', f.account_key, ', which nobody agreed on for ', f.currency)
+            FROM payout_file f WHERE NOT EXISTS (
+                SELECT FROM proposal WHERE kind = 'payout_bank.set' AND state = 'EXECUTED' AND parameters -> 'row' @> jsonb_build_object(
+                    'live', f.live, 'currency', f.currency, 'source', f.source, 'account_key', f.account_key))""",
+    )
+
+
+@check
 def every_payout_version_has_its_fact(asked: Asked) -> Found:
     """The facts and the audit records of a payout are numbered 1 to its version."""
     return query(
