@@ -114,14 +114,17 @@ def propose(
 def approve(*, proposal_id: str, by: User, reason: str, actor: Actor, now: datetime) -> Proposal:
     """Say yes as the second person: the act is done before this returns, or nothing is.
 
-    Raises NotFound, InvalidState (decided, expired, or void because something changed), Forbidden (own proposal, no permission), and
+    Raises NotFound, InvalidState (decided, expired, void because something changed, or of a kind that this release has not), Forbidden (own proposal, no permission), and
     whatever the act raises.
     """
     try:
         with database.atomic():
             proposal = _locked(proposal_id)
             _refuse_unless_open(proposal)
-            act = act_of(proposal.kind)
+            if (act := _ACTS.get(proposal.kind)) is None:
+                raise InvalidState(
+                    "This release has no such act any more. Reject it and propose anew what is still needed."
+                )
             act.lock(proposal)
             _mark(proposal, ProposalState.EXECUTED, by, reason, now)
             act.execute(proposal, actor, now)

@@ -192,6 +192,23 @@ INSTALL_APPROVALS = RunSQL(
 )
 
 
+# Every rule of INSTALL_APPROVALS looks at a change from OPEN, so a row that is decided from the start would pass them all by.
+PROPOSAL_BEGINS_OPEN = RunSQL(
+    """
+    CREATE FUNCTION counterfoil_proposal_begins_open() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'proposal % is not decided yet', NEW.id
+            USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'proposal_begins_open';
+    END $$;
+    CREATE TRIGGER proposal_begins_open BEFORE INSERT ON proposal FOR EACH ROW
+        WHEN (NEW.state IS DISTINCT FROM 'OPEN' OR NEW.decided_by_id IS NOT NULL OR NEW.decided_at IS NOT NULL OR NEW.decision_reason <> '')
+        EXECUTE FUNCTION counterfoil_proposal_begins_open();
+    ALTER TABLE proposal ENABLE ALWAYS TRIGGER proposal_begins_open;
+    """,
+    "DROP TRIGGER proposal_begins_open ON proposal; DROP FUNCTION counterfoil_proposal_begins_open;",
+)
+
+
 def needs_approval(table: str, column: str, kinds: Iterable[str], *, when: str, event: str = "INSERT") -> RunSQL:
     """Refuse a row of which the SQL condition `when` holds unless `column` names an executed proposal of one of `kinds`."""
     listed = ",".join(sorted(kinds))

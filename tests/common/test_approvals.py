@@ -194,6 +194,53 @@ def test_a_longer_life_or_another_content_is_refused_by_the_database() -> None:
             cursor.execute(f"UPDATE proposal SET {change} WHERE id = %s", [proposal.pk])
 
 
+def insert_again(proposal: Proposal, **said: str) -> str:
+    """What raw SQL gets for a second proposal, the same but for what is `said` in SQL: the constraint that refuses it, "" if none does."""
+    columns = [field.column for field in Proposal._meta.concrete_fields]
+    values = {"id": "'prp_by_hand'", "subject_id": "'another'"} | said
+    row = ", ".join(values.get(name, name) for name in columns)
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL session_replication_role = replica")  # the rules hold all the same
+            cursor.execute(
+                f"INSERT INTO proposal ({', '.join(columns)}) SELECT {row} FROM proposal WHERE id = %s", [proposal.pk]
+            )
+            assert cursor.rowcount == 1
+            transaction.set_rollback(True)
+    except IntegrityError as exc:
+        return constraint_of(exc)
+    return ""
+
+
+@pytest.mark.parametrize("state", ProposalState.values)
+def test_a_proposal_begins_open_whoever_writes_it(state: str) -> None:
+    maker, checker = person("maker"), person("checker")
+    proposal = proposed(maker)
+    by = {"WITHDRAWN": maker, "EXECUTED": checker, "REJECTED": checker}.get(state)
+    at = f"'{LATER.isoformat()}'" if state != "OPEN" else "NULL"
+    decided = {"state": f"'{state}'", "decided_at": at, "decided_by_id": str(by.pk) if by else "NULL"}
+
+    assert insert_again(proposal, **decided) == ("" if state == "OPEN" else "proposal_begins_open")
+
+    assert insert_again(proposal, decided_at=f"'{LATER.isoformat()}'") == "proposal_begins_open"
+    assert insert_again(proposal, decided_by_id=str(checker.pk)) == "proposal_begins_open"
+    assert Proposal.objects.get() == proposal
+
+
+def test_an_act_of_an_older_release_is_refused_and_can_be_rejected(act: None) -> None:
+    proposal, checker = proposed(person("maker")), person("checker")
+    known = approvals._ACTS.pop(KIND)
+    try:
+        with pytest.raises(InvalidState, match="no such act"):
+            approve(proposal_id=proposal.pk, by=checker, reason="", actor=ACTOR, now=LATER)
+        assert Proposal.objects.get().state == ProposalState.OPEN
+        reject(proposal_id=proposal.pk, by=checker, reason="Old", actor=ACTOR, now=LATER)
+    finally:
+        approvals._ACTS[KIND] = known
+
+    assert (Proposal.objects.get().state, name_of(proposal)) == (ProposalState.REJECTED, "Old name")
+
+
 def test_sixteen_approve_at_once_and_it_is_done_once() -> None:
     proposal = proposed(person("maker"))
     checkers = [person(f"checker{number}") for number in range(16)]
