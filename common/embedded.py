@@ -111,6 +111,7 @@ class Services:
         }
         if self._ephemeral:
             options |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            options |= {"max_prepared_transactions": "4"}  # as the database of an installation may have it
         arguments = [str(home / "bin/postgres"), "-D", "/proc/self/cwd"]
         for name, value in options.items():
             arguments += ["-c", f"{name}={value}"]

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import psycopg
 import pytest
+from django.db import connection
 from django.db import transaction as database
 
 from merchants.models import Merchant
@@ -135,6 +136,49 @@ def test_what_commits_between_the_look_and_the_claim_is_not_passed_over(monkeypa
 
     [made] = after(2)
     assert made.line_count == 1
+
+
+def test_what_is_prepared_between_the_look_and_the_claim_is_not_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A transaction that is prepared for two phases may still commit any time later: it keeps its name and its locks, without its connection."""
+    account = priced()
+    captured_transaction(account)
+    look = settle._look
+
+    def look_and_prepare() -> settle._Seen:
+        written, looked = threading.Event(), threading.Event()
+
+        def write() -> None:
+            with database.atomic(), connection.cursor() as cursor:
+                captured_transaction(account)
+                written.set()
+                assert looked.wait(30)
+                cursor.execute("PREPARE TRANSACTION 'late'")
+
+        def watch() -> settle._Seen:
+            assert written.wait(30)
+            try:
+                return look()
+            finally:
+                looked.set()
+
+        nothing, seen = race(2, lambda number: (write, watch)[number]())
+        assert (nothing, len(seen.writing)) == (None, 1)
+        with connection.cursor() as cursor:
+            assert settle._writing(cursor) == seen.writing
+        return seen  # type: ignore[no-any-return]
+
+    monkeypatch.setattr(settle, "_look", look_and_prepare)
+    try:
+        [made] = after(1)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("COMMIT PREPARED 'late'")
+    monkeypatch.undo()
+
+    assert (made.line_count, made.claimed_up_to) == (1, 0)
+    [late] = after(2)
+    assert late.line_count == 1
+    assert wrong(LATER_ASKED) == {}
 
 
 def test_the_role_that_settles_sees_who_writes(app_role_url: str) -> None:
