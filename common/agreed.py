@@ -6,19 +6,22 @@ SQL by hand changes them. Columns that are not listed (a name, a version counter
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from hashlib import sha256
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
+from django.db import transaction as database
 from django.db.models import Model
 
 from common.approvals import Act, Changed, Pin, propose
 from common.audit import record_action
 from common.changes import Actor
-from common.errors import InvalidRequest
+from common.errors import InvalidRequest, InvalidState
 from common.models import Proposal
 
 
@@ -78,13 +81,27 @@ class Setting:
     def act(self) -> Act:
         return Act(self.kind, self.title, self.may_propose, self.may_approve, self._lock, self._agree)
 
-    def propose(self, *, wanted: Model, reason: str, by: User, actor: Actor, now: datetime) -> Proposal:
+    def shown(self, row: Model) -> str:
+        """A digest of what two people agreed on of the row, for a form to carry: whether it is still what its reader saw."""
+        return sha256(json.dumps(row_of(row, self.columns), sort_keys=True).encode()).hexdigest()
+
+    @database.atomic
+    def propose(
+        self, *, wanted: Model, reason: str, by: User, actor: Actor, now: datetime, shown: str | None = None
+    ) -> Proposal:
         """Ask that the row becomes `wanted`, which is not saved; without a key, or with one that is not there yet, it is new.
 
-        Pinned: the columns as they are. Raises InvalidRequest (nothing changes, or a value is not allowed) and as common.approvals.propose does.
+        Pinned: the columns as they are. `shown`: what `shown` said of the row from which `wanted` was made; without it nobody was shown any.
+        Raises InvalidRequest (nothing changes, or a value is not allowed), InvalidState (the row is not as shown) and as common.approvals.propose does.
         """
         _refuse_invalid(wanted)
-        before = self.model._default_manager.filter(pk=wanted.pk).first() if wanted.pk else None
+        # Locked, so that no other agreement comes between what is compared here and the pin.
+        found = self.model._default_manager.select_for_update(no_key=True).filter(pk=wanted.pk)
+        before = found.first() if wanted.pk else None
+        if shown is not None and before is not None and shown != self.shown(before):
+            raise InvalidState(
+                "It has changed since this form was opened. Open it again: your change would take that back."
+            )
         row, known = row_of(wanted, self.columns), row_of(before, self.columns) if before else None
         if row == known:
             raise InvalidRequest("Nothing would change.")

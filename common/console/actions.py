@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
+import structlog
 from django import forms
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from unfold.admin import ModelAdmin
 from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminTextareaWidget
+
+from common.database import AWAY, constraint_of
+from common.errors import InvalidState, ServiceUnavailable
+
+log = structlog.get_logger(__name__)
 
 
 class ReasonForm(BaseDialogForm):
@@ -60,6 +68,20 @@ def show_once(
     return TemplateResponse(
         request, "admin/common/secret_once.html", context, headers={"Cache-Control": "no-store, private"}
     )
+
+
+@contextmanager
+def or_busy() -> Iterator[None]:
+    """Around one act: what the database cannot do now, or refuses by a rule that the act did not foresee, is a refusal that a person can read."""
+    try:
+        yield
+    except AWAY as exc:
+        raise ServiceUnavailable(
+            "Something else is at work on it, such as a run. Nothing was done: try again."
+        ) from exc
+    except IntegrityError as exc:
+        log.exception("console.act_refused", constraint=constraint_of(exc))
+        raise InvalidState(f"The database refuses it ({constraint_of(exc) or 'a rule'}). Nothing was done.") from exc
 
 
 def go_to(request: HttpRequest, url: str) -> HttpResponse:

@@ -19,7 +19,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget
 
 from common.agreed import Setting, changes_of, label_of
 from common.console import html
-from common.console.actions import form_page
+from common.console.actions import form_page, or_busy
 from common.console.base import ConsoleAdmin
 from common.console.site import operator
 from common.errors import CounterfoilError
@@ -97,20 +97,24 @@ class AgreedAdmin(ConsoleAdmin):
             fields=fields,
             formfield_callback=partial(self.formfield_for_dbfield, request=request),
         )
+        seen = self.setting.shown(row) if row is not None else ""  # before the form fills the row
         form, refused = form_class(request.POST or None, request.FILES or None, instance=row), ""
+        form.fields["shown"] = forms.CharField(required=False, initial=seen, widget=forms.HiddenInput)
         form.fields["reason"] = forms.CharField(
             max_length=255, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}), help_text="Kept in the audit log."
         )
         if request.method == "POST" and form.is_valid():
             me: Any = request.user
             try:
-                proposal = self.setting.propose(
-                    wanted=form.instance,
-                    reason=form.cleaned_data["reason"],
-                    by=me,
-                    actor=operator(request),
-                    now=timezone.now(),
-                )
+                with or_busy():
+                    proposal = self.setting.propose(
+                        wanted=form.instance,
+                        shown=form.cleaned_data["shown"],
+                        reason=form.cleaned_data["reason"],
+                        by=me,
+                        actor=operator(request),
+                        now=timezone.now(),
+                    )
             except CounterfoilError as exc:
                 refused = exc.message
             else:

@@ -7,16 +7,17 @@ filters that a page shows and by nothing else, so they cannot be used to guess a
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
 from typing import Any, ClassVar
 
 from django.contrib.admin import ShowFacets
-from django.contrib.admin.utils import flatten
-from django.core.exceptions import PermissionDenied
+from django.contrib.admin.utils import flatten, unquote
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
@@ -72,6 +73,27 @@ class ConsoleAdmin(ModelAdmin):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return any(_filters_by(item, lookup) for item in self.get_list_filter(request))
+
+    def get_urls(self) -> list[Any]:
+        """A row's address with what cannot be a key is 404, whatever its view would do with it."""
+        urls = super().get_urls()
+        for url in urls:
+            if "object_id" in url.pattern.converters:
+                url.callback = self._of_a_key(url.callback)
+        return urls  # type: ignore[no-any-return]
+
+    def _of_a_key(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def checked(request: HttpRequest, *args: Any, object_id: str, **kwargs: Any) -> HttpResponse:
+            try:
+                key = self.opts.pk.to_python(unquote(object_id))
+            except ValidationError as exc:
+                raise Http404 from exc
+            if "\x00" in str(key):  # no text of the database has one
+                raise Http404
+            return view(request, *args, object_id=object_id, **kwargs)
+
+        return checked
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):

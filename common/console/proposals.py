@@ -23,7 +23,7 @@ from unfold.enums import ActionVariant
 
 from common.approvals import act_of, approve, pins_hold, reject
 from common.console import html
-from common.console.actions import ReasonForm, go_to
+from common.console.actions import ReasonForm, go_to, or_busy
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, day, state, when
 from common.console.filters import DayFilter
@@ -49,7 +49,8 @@ def waiting(request: HttpRequest) -> str:
 def answer_proposal(request: HttpRequest, make: Callable[[], Proposal], back: str) -> HttpResponse:
     """Propose, say how it went, and leave the dialog for `back`."""
     try:
-        proposal = make()
+        with or_busy():
+            proposal = make()
     except CounterfoilError as exc:
         messages.error(request, f"Not proposed: {exc.message}")
     else:
@@ -183,13 +184,14 @@ class ProposalAdmin(DecideMany, ConsoleAdmin):
     ) -> HttpResponse:
         proposal = get_object_or_404(Proposal, pk=unquote(object_id))
         try:
-            proposal = decide(
-                proposal_id=proposal.pk,
-                by=request.user,
-                reason=form.cleaned_data["reason"],
-                actor=operator(request),
-                now=timezone.now(),
-            )
+            with or_busy():
+                proposal = decide(
+                    proposal_id=proposal.pk,
+                    by=request.user,
+                    reason=form.cleaned_data["reason"],
+                    actor=operator(request),
+                    now=timezone.now(),
+                )
         except CounterfoilError as exc:
             messages.error(request, f"Not done: {exc.message}")
         else:

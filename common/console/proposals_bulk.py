@@ -16,12 +16,14 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from common.approvals import approve, reject
 from common.console import html
+from common.console.actions import or_busy
 from common.console.panels import PROPOSED
 from common.console.site import operator
-from common.errors import CounterfoilError
+from common.errors import CounterfoilError, ServiceUnavailable
 from common.models import Proposal, ProposalState
 
 AT_ONCE = 50
+BUSY = 2  # after so many that had to wait in vain the others are not tried: each waits as long
 
 
 class DecisionForm(forms.Form):
@@ -61,6 +63,10 @@ class DecideMany:
         form = DecisionForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             _decide(request, rows, **form.cleaned_data)
+            if left_out:
+                messages.warning(
+                    request, f"{left_out} of the chosen left out: not yours to decide, or more than {AT_ONCE}."
+                )
             return redirect(queue)
         context = self.admin_site.each_context(request) | {
             "title": f"Decide {len(rows)} proposal{'s' if len(rows) > 1 else ''}",
@@ -68,6 +74,7 @@ class DecideMany:
             "form": form,
             "rows": [(row, _shown(row)) for row in rows],
             "left_out": left_out,
+            "at_once": AT_ONCE,
             "queue": queue,
         }
         return TemplateResponse(request, "admin/common/decide.html", context)
@@ -76,20 +83,27 @@ class DecideMany:
 def _decidable(request: HttpRequest) -> tuple[list[Proposal], int]:
     """Of the chosen ones those that this person may decide, and how many are not."""
     given = request.POST if request.method == "POST" else request.GET
-    chosen = given.getlist("pick")[:AT_ONCE]
+    chosen = list(dict.fromkeys(given.getlist("pick")))
     user: Any = request.user
-    found = Proposal.objects.filter(pk__in=chosen, state=ProposalState.OPEN).exclude(proposed_by=user)
+    keys = [key for key in chosen if "\x00" not in key]
+    found = Proposal.objects.filter(pk__in=keys, state=ProposalState.OPEN).exclude(proposed_by=user)
     rows = [row for row in found.select_related("proposed_by").order_by("pk") if user.has_perm(row.permission)]
+    rows = rows[:AT_ONCE]
     return rows, len(chosen) - len(rows)
 
 
 def _decide(request: HttpRequest, rows: list[Proposal], *, act: str, reason: str) -> None:
     decide = approve if act == "approve" else reject
-    done = 0
-    for row in rows:
+    done = busy = 0
+    for number, row in enumerate(rows):
+        if busy == BUSY:
+            messages.error(request, f"{len(rows) - number} more were not tried. Try again in a minute.")
+            break
         try:
-            decide(proposal_id=row.pk, by=request.user, reason=reason, actor=operator(request), now=timezone.now())  # type: ignore[arg-type]
+            with or_busy():
+                decide(proposal_id=row.pk, by=request.user, reason=reason, actor=operator(request), now=timezone.now())  # type: ignore[arg-type]
         except CounterfoilError as exc:
+            busy += isinstance(exc, ServiceUnavailable)
             messages.error(request, f"Not done: {row.summary}. {exc.message}")
         else:
             done += 1

@@ -18,9 +18,11 @@ from django.urls import path, reverse
 from django.utils import timezone
 
 from common.console import html
+from common.console.actions import or_busy
 from common.console.proposals import answer_proposal
+from common.console.proposals_bulk import BUSY
 from common.console.site import operator
-from common.errors import CounterfoilError, InvalidRequest
+from common.errors import CounterfoilError, InvalidRequest, ServiceUnavailable
 from common.money import exponent
 from reconciliation.admin.break_forms import BulkForm, FileForm, MatchForm
 from reconciliation.admin.break_page import candidates, minor_of, near, own_item
@@ -264,17 +266,18 @@ def _bulk(request: HttpRequest, ids: list[int], given: dict[str, Any]) -> None:
     by: dict[str, Any] = {"by": request.user, "actor": operator(request), "now": timezone.now()}
     text = given["text"].strip()
     try:
-        match given["act"]:
-            case "assign":
-                changed = breaks_assign(break_ids=ids, owner=given["owner"], **by)
-            case "due":
-                changed = breaks_set_due(break_ids=ids, due_on=given["due_on"], reason=text, **by)
-            case "comment":
-                changed = breaks_comment(break_ids=ids, text=text, **by)
-            case act:
-                kind = {"match": MATCH, "adjust": ADJUST, "write_off": WRITE_OFF}[act]
-                more = {"counter": given["counter"]} if kind == ADJUST else {}
-                changed = _propose_each(request, ids, kind, text, by | more)
+        with or_busy():
+            match given["act"]:
+                case "assign":
+                    changed = breaks_assign(break_ids=ids, owner=given["owner"], **by)
+                case "due":
+                    changed = breaks_set_due(break_ids=ids, due_on=given["due_on"], reason=text, **by)
+                case "comment":
+                    changed = breaks_comment(break_ids=ids, text=text, **by)
+                case act:
+                    kind = {"match": MATCH, "adjust": ADJUST, "write_off": WRITE_OFF}[act]
+                    more = {"counter": given["counter"]} if kind == ADJUST else {}
+                    changed = _propose_each(request, ids, kind, text, by | more)
     except CounterfoilError as exc:
         messages.error(request, exc.message)
     else:
@@ -285,13 +288,18 @@ def _bulk(request: HttpRequest, ids: list[int], given: dict[str, Any]) -> None:
 
 def _propose_each(request: HttpRequest, ids: list[int], kind: str, reason: str, by: dict[str, Any]) -> int:
     """A proposal for each break; one that cannot be proposed is named and holds up none of the others."""
-    proposed = 0
+    proposed = busy = 0
     why: dict[str, list[tuple[int, str]]] = {}
-    for pk in ids:
+    for number, pk in enumerate(ids):
+        if busy == BUSY:
+            messages.error(request, f"{len(ids) - number} more were not tried. Try again in a minute.")
+            break
         try:
-            propose_resolution(kind=kind, break_id=pk, reason=reason, **by)
+            with or_busy():
+                propose_resolution(kind=kind, break_id=pk, reason=reason, **by)
             proposed += 1
         except CounterfoilError as exc:
+            busy += isinstance(exc, ServiceUnavailable)
             why.setdefault(re.sub(r"[\d.,]+", "#", exc.message), []).append((pk, exc.message))
     for refused in why.values():
         (pk, message), count = refused[0], len(refused)

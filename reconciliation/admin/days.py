@@ -18,6 +18,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from common.console import html
+from common.console.actions import or_busy
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, day, mode, related, state, when
 from common.console.proposals import answer_proposal
@@ -130,7 +131,9 @@ class DayCloseAdmin(ConsoleAdmin):
         """One source's day. A POST has it compared again, closes it, or proposes to close it as it is or to open it again."""
         _may(request, "reconciliation.view_dayclose")
         source = Source.objects.filter(pk=provider).first()
-        if source is None or mode_name not in ("live", "test"):
+        if (
+            source is None or mode_name not in ("live", "test") or not 1000 <= of.year < 9999
+        ):  # it has a day before and after
             raise Http404
         key: dict[str, Any] = {"provider": provider, "live": mode_name == "live", "day": of}
         back = _day_url(**key)
@@ -185,7 +188,8 @@ class DayCloseAdmin(ConsoleAdmin):
             return redirect(back)
         if request.POST.get("act") == "close":
             try:
-                day_close(**key, **by)
+                with or_busy():
+                    day_close(**key, **by)
             except CounterfoilError as exc:
                 messages.error(request, exc.message)
             else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ from tests.payments.verify.test_verify_books import rules_lifted
 from tests.reconciliation.given import imported, listed, reconciled
 from tests.reconciliation.people import person
 from tests.reconciliation.test_rule_sets import sold
+from tests.support.race import race
 
 pytestmark = pytest.mark.django_db
 REASON = {"reason": "Checked", "_form_submitted": "True"}
@@ -225,7 +227,14 @@ def test_the_console_proposes_and_shows_before_and_after(sign_in: SignIn) -> Non
     assert (page.status_code, Proposal.objects.count()) == (200, 0)
 
     answer = clerk.post(
-        f"{url}propose/", values | {"fee_fixed_minor": "75", "is_active": "on", "reason": "New contract"}
+        f"{url}propose/",
+        values
+        | {
+            "shown": page.context["form"]["shown"].value(),
+            "fee_fixed_minor": "75",
+            "is_active": "on",
+            "reason": "New contract",
+        },
     )
 
     proposal = Proposal.objects.get()
@@ -237,6 +246,70 @@ def test_the_console_proposes_and_shows_before_and_after(sign_in: SignIn) -> Non
     for who in (clerk, lead):
         who.post(f"/admin/common/proposal/{proposal.pk}/approve/", REASON)
         assert Source.objects.get(pk="fpx").fee_fixed_minor == (50 if who is clerk else 75)
+
+
+def test_a_form_that_was_opened_before_another_agreement_takes_nothing_back(sign_in: SignIn) -> None:
+    clerk, url = sign_in("finance"), "/admin/reconciliation/source/fpx/propose/"
+    opened = clerk.get(url).context["form"]
+    old = {name: opened[name].value() for name in opened.fields if opened[name].value() is not None}
+    source_agreed("fpx", amount_tolerance_minor=3)
+    asked = Proposal.objects.count()
+
+    page = clerk.post(url, old | {"fee_fixed_minor": "75", "reason": "New contract"})
+
+    assert "It has changed since this form was opened." in page.content.decode()
+    assert "It has changed since" in clerk.post(url, old | {"shown": "", "reason": "r"}).content.decode()
+    assert Proposal.objects.count() == asked
+    fresh = old | {"shown": clerk.get(url).context["form"]["shown"].value(), "amount_tolerance_minor": "3"}
+    clerk.post(url, fresh | {"fee_fixed_minor": "75", "reason": "New contract"})
+    assert Proposal.objects.get(state="OPEN").summary == "FPX: fee fixed minor 50 to 75"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_agreement_that_commits_while_another_is_proposed_is_seen_by_it() -> None:
+    first, second = two_people()
+    waiting = asked(SOURCE, Source.objects.get(pk="fpx"), "amount_tolerance_minor", first)
+    wanted = Source.objects.get(pk="fpx")
+    shown = SOURCE.shown(wanted)
+    wanted.fee_fixed_minor = 75
+    agreed = threading.Event()
+
+    def agree() -> None:
+        with database.atomic():
+            yes(waiting, second)
+            agreed.set()
+            wait_for_a_waiter()
+
+    def propose() -> Proposal:
+        assert agreed.wait(30)
+        now = timezone.now()
+        return SOURCE.propose(wanted=wanted, shown=shown, reason="Late", by=first, actor=ACTOR, now=now)
+
+    nothing, refused = race(2, lambda number: (agree, propose)[number]())
+
+    assert (nothing, type(refused)) == (None, InvalidState)
+    assert not Proposal.objects.filter(reason="Late").exists()
+    unseen = SOURCE.propose(wanted=wanted, reason="Seen", by=first, actor=ACTOR, now=timezone.now())
+    assert unseen.parameters["before"]["amount_tolerance_minor"] == 7
+
+
+def wait_for_a_waiter() -> None:
+    """Until another connection waits for a lock of this one."""
+    with connection.cursor() as cursor:
+        for _ in range(2_000):
+            cursor.execute(
+                "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid))), pg_sleep(0.01)"
+            )
+            if cursor.fetchone()[0]:
+                return
+    raise AssertionError("Nobody waits.")
+
+
+@pytest.mark.parametrize("key", ["abc", "1e3", "_00"])
+def test_an_address_without_a_key_is_not_found(sign_in: SignIn, key: str) -> None:
+    for model in ("bankaccount", "source", "break"):
+        act = "comment" if model == "break" else "propose"
+        assert sign_in("finance").post(f"/admin/reconciliation/{model}/{key}/{act}/", REASON).status_code == 404, model
 
 
 def test_the_console_changes_no_price_by_one_person(sign_in: SignIn) -> None:

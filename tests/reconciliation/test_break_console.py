@@ -420,3 +420,12 @@ def test_the_board_tells_late_from_due_and_from_nothing_expected(account: Provid
 
 def test_every_kind_of_account_has_its_place_where_the_money_is() -> None:
     assert sorted([*HAVE, *OWE, *EARNED, *SPENT]) == sorted(AccountKind)
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "0999-12-31"])
+def test_a_day_without_a_day_before_or_after_is_not_found(orphan: Break, day: str) -> None:
+    client, page = browser(), DAY_PAGE.replace(str(DAY), day)
+
+    for mode in ("/test/", "/live/"):
+        assert client.get(page.replace("/test/", mode)).status_code == 404
+        assert client.post(page.replace("/test/", mode), {"act": "close"}).status_code == 404

@@ -114,10 +114,11 @@ def test_a_list_is_pasted_and_uploaded_and_holds_when_two_have_agreed(sign_in: S
     assert first["Location"] == page_url(Proposal.objects.get())
     lead.post(f"/admin/common/proposal/{Proposal.objects.get().pk}/approve/", REASON)
     assert BankCalendar.objects.get().holidays == {"2026-02-17": "Chinese New Year"}
-    page = clerk.get(f"{URL}MY/propose/").content.decode()
-    assert "2026-02-17,Chinese New Year" in page
+    page = clerk.get(f"{URL}MY/propose/")
+    assert "2026-02-17,Chinese New Year" in page.content.decode()
     file = SimpleUploadedFile("my.csv", b"date,name\n2026-03-20,Hari Raya\n")
-    again = clerk.post(f"{URL}MY/propose/", {"name": "Malaysia", "holidays": "", "file": file, "reason": "Moved"})
+    moved = {"shown": page.context["form"]["shown"].value(), "name": "Malaysia", "holidays": "", "file": file}
+    again = clerk.post(f"{URL}MY/propose/", moved | {"reason": "Moved"})
     proposal = Proposal.objects.get(state="OPEN")
     shown = lead.get(again["Location"]).content.decode()
     assert (
