@@ -53,7 +53,8 @@ class Statement(models.Model):
 
     The sums are in hundredths over the lines that were read, whatever currencies they mix; `stated` is what the file says of all of them,
     {"lines", "amount", "fee", "net"}, as far as it does. A bank's file has its balances in `bank_balance`. `page`: {"account", "key", "number",
-    "last"} of a file that is one page of a statement; the lines of all pages are with the one that came last.
+    "last", "day"} of a file that is one page of a statement, and "replaced" once another took its place; the lines of all pages are with the
+    one that came last.
     """
 
     id = id_field()

@@ -57,6 +57,7 @@ class Page:
     key: str  # the statement's id, the same on every page
     number: int
     last: bool
+    day: str = ""  # of the statement, ISO: the latest that its balances and its first entry have
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +210,19 @@ class Camt053Reader:
         if (page not in ("", "1") or not last) and not (page.isdecimal() and 1 <= int(page) <= _MAX_PAGES):
             raise RefusedFile(f"the statement of {account} is page {page!r}, which is none from 1 to {_MAX_PAGES}")
         if page not in ("", "1") or not last:
-            found = Page(account, self._text(element, "Id")[:60], int(page), last)
+            found = Page(account, self._text(element, "Id")[:60], int(page), last, self._day(element))
         key = self._text(element, "ElctrncSeqNb", "LglSeqNb", "Id")[:60]
         return _Head(account, currency, key, found, balances)
+
+    def _day(self, element: Element) -> str:
+        """A day of the statement, as far as its head and its first entry have one. Balances that look ahead (FWAV) are not of it."""
+        dated = self._all(element, "Ntry/BookgDt") + [
+            on
+            for balance in self._all(element, "Bal")
+            if self._text(balance, "Tp/CdOrPrtry/Cd") in ("OPBD", "PRCD", "ITBD", "CLBD")
+            for on in self._all(balance, "Dt")
+        ]
+        return max((self._text(on, "Dt", "DtTm")[:10] for on in dated), default="")
 
     def _opened(self, element: Element, number: int) -> _Statement:
         """The statement that begins here. Raises RefusedFile."""

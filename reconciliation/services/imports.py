@@ -40,7 +40,7 @@ from reconciliation.parsers.base import Item, Reader, RefusedFile, Unread
 from reconciliation.parsers.bytes import Fingerprint, fingerprint, pieces
 from reconciliation.services.incoming import ENTRIES, LINES, Kept
 from reconciliation.services.locks import hold, patient
-from reconciliation.services.pages import PagesMissing, files_of, pages_imported, pages_with
+from reconciliation.services.pages import files_of, pages_move, pages_with
 from reconciliation.services.readers import Expected, open_pages, open_reader, table_of
 from reconciliation.services.remittances import remittances_announce
 from reconciliation.services.staging import Staged, stage
@@ -97,14 +97,15 @@ def statement_import(
         statement.sha256, statement.received_at = print_.sha256, now
         statement.day = day or now.date()
         expected = Expected(source, live, day, account.account_key if account else None)
+        pages = None
         try:
-            with database.atomic(), ExitStack() as opened:
-                pages = pages_with(statement, expected, file)
-                reader = open_pages(expected, files_of(pages, statement, file, opened)) if pages else None
-                _apply(statement, expected, file, print_.size, actor, now, progress, reader)
-                pages_imported(pages, statement, now)
-        except PagesMissing as exc:
-            _set_aside(statement, StatementState.WAITING, str(exc))
+            pages = pages_with(statement, expected, file)
+            if pages and pages.missing:
+                _set_aside(statement, StatementState.WAITING, pages.missing)
+            else:
+                with database.atomic(), ExitStack() as opened:
+                    reader = open_pages(expected, files_of(pages, statement, file, opened)) if pages else None
+                    _apply(statement, expected, file, print_.size, actor, now, progress, reader)
         except RefusedFile as exc:
             _set_aside(statement, StatementState.REFUSED, str(exc))
         except IntegrityError as exc:
@@ -130,6 +131,8 @@ def statement_import(
             },
             now=now,
         )
+        if pages and statement.state != StatementState.REFUSED:
+            pages_move(pages, statement, actor, now)
         crashpoint("import.before_commit")
     crashpoint("import.committed")
     log.info(
