@@ -9,7 +9,7 @@ from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
@@ -17,11 +17,14 @@ from unfold.decorators import action
 
 from common.audit import record_action
 from common.console import html
+from common.console.actions import ReasonForm, go_to
 from common.console.site import operator
+from common.errors import CounterfoilError
 from reconciliation.admin.statement_forms import UploadForm
 from reconciliation.models import QuarantineState, Statement, StatementFile, StatementState
 from reconciliation.parsers.base import text_of
 from reconciliation.services.imports import Imported, statement_import
+from reconciliation.services.pages import page_discard
 
 _SHOWN = 50
 
@@ -31,14 +34,20 @@ class StatementPages:
 
     change_form_before_template = "admin/reconciliation/statement/page.html"
     actions_list = ("upload",)
+    actions_detail = ("discard_page",)
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.file)  # type: ignore[attr-defined]
         own = path("<path:object_id>/file/", view, name="reconciliation_statement_file")
         return [own, *super().get_urls()]  # type: ignore[misc]
 
-    def has_upload_permission(self, request: HttpRequest) -> bool:
+    def has_upload_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return bool(request.user.has_perm("reconciliation.import_statement"))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
+        """Only of a page that waits."""
+        waits = Statement.objects.filter(pk=unquote(str(object_id)), state=StatementState.WAITING).exists()
+        return list(super().get_actions_detail(request, object_id)) if waits else []  # type: ignore[misc]
 
     @action(description="Upload a statement", permissions=["upload"], url_path="upload", icon="upload_file")
     def upload(self, request: HttpRequest) -> HttpResponse:
@@ -68,6 +77,33 @@ class StatementPages:
             "opts": self.opts,  # type: ignore[attr-defined]
         }
         return TemplateResponse(request, "admin/common/form_page.html", context)
+
+    @action(
+        description="Discard this page",
+        permissions=["upload"],
+        url_path="discard",
+        icon="delete",
+        dialog={
+            "title": "Discard this page",
+            "description": "Nothing of it was applied. The other pages wait on without it; the same file, if it comes again, is a new page.",
+            "form_class": ReasonForm,
+            "form_submit_text": "Discard",
+        },
+    )
+    def discard_page(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+        statement = get_object_or_404(Statement, pk=unquote(object_id))
+        try:
+            page_discard(
+                statement_id=statement.pk,
+                reason=form.cleaned_data["reason"],
+                actor=operator(request),
+                now=timezone.now(),
+            )
+        except CounterfoilError as exc:
+            messages.error(request, f"Not discarded: {exc.message}")
+        else:
+            messages.success(request, "The page is discarded.")
+        return go_to(request, html.page_url(statement))
 
     def file(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
         """The file as it came. Who took it is in the audit log."""

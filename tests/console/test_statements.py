@@ -13,6 +13,8 @@ from reconciliation.models import QuarantinedLine, Source, SourceMapping, Statem
 from reconciliation.services.imports import statement_import
 from tests.console.conftest import SignIn
 from tests.factories import ProviderAccountFactory
+from tests.factories.agreed import new_bank_account
+from tests.reconciliation.bank_files import IBAN, camt, entry
 from tests.reconciliation.given import ACTOR, DAY, NEXT_MORNING, Listed, fpx_file
 
 pytestmark = pytest.mark.django_db
@@ -111,6 +113,38 @@ def test_a_line_is_put_right_in_place_or_proposed_to_be_discarded(sign_in: SignI
     assert "Line 4 is read." in page
     assert Statement.objects.get().controls == "AGREED"
     assert client.post(url, cells | {"cell7": "25.50"}).content.decode().count("decided already") == 1
+
+
+def test_a_page_that_waits_is_discarded_by_one_person_who_may(sign_in: SignIn) -> None:
+    source = Source.objects.create(code="mybank", name="My bank", side="BANK", format="camt053")
+    new_bank_account(source, IBAN, currency="EUR")
+    paged = camt(entry("5.00")).replace(
+        b"<Stmt>", b"<Stmt><StmtPgntn><PgNb>2</PgNb><LastPgInd>true</LastPgInd></StmtPgntn>"
+    )
+    known = statement_import(
+        content=paged, provider="mybank", account=None, live=False, day=None, actor=ACTOR, now=NEXT_MORNING
+    ).statement  # fmt: skip
+    assert known.state == "WAITING"
+    shown, act = (f"/admin/reconciliation/statement/{known.pk}/{end}/" for end in ("change", "discard"))
+    reason = {"reason": "Of another bank", "_form_submitted": "True"}
+    records = AuditRecord.objects.filter(subject_id=known.pk, action__startswith="statement.")
+
+    auditor = sign_in("auditor")
+    assert "Discard this page" not in auditor.get(shown).content.decode()
+    assert auditor.post(act, reason).status_code == 403
+    known.refresh_from_db()
+    assert (known.state, records.count()) == ("WAITING", 1)
+
+    finance = sign_in("finance")
+    assert "Discard this page" in finance.get(shown).content.decode()
+    page = finance.post(act, reason, follow=True).content.decode()
+
+    assert "The page is discarded." in page
+    assert "discarded by operator:demo_finance: Of another bank" in page
+    assert "Discard this page" not in page
+    again = finance.post(act, reason, follow=True).content.decode()
+    assert "Not discarded: Only a page that waits for others is discarded." in again
+    assert (Statement.objects.get().state, records.count()) == ("REFUSED", 2)
 
 
 def test_the_file_is_taken_away_as_it_came_and_that_is_recorded(sign_in: SignIn) -> None:
