@@ -41,6 +41,7 @@ from reconciliation.models import (
     BreakKind,
     Comparison,
     MatchGroup,
+    PayoutState,
     ReconciliationRun,
     Remittance,
     Resolution,
@@ -354,6 +355,12 @@ def _unshown(
 
 def _keep_breaks(run: ReconciliationRun, differences: Iterable[_Difference], source: Source, now: datetime) -> None:
     """Open, confirm or close: the breaks of this bank's lines and payouts, and of remittances of this mode."""
+    explained = {"resolved_at": now, "resolved_by_run": run, "resolution": Resolution.EXPLAINED}
+    refused = Break.objects.filter(payout__file__source=source.code, live=run.live, resolved_at=None)
+    refused = refused.filter(payout__state=PayoutState.SENT).exclude(
+        provider=source.code
+    )  # by a bank that had it before
+    run.breaks_closed = refused.update(**explained)
     open_ = {
         (found.kind, found.bank_line_id, found.remittance_id, found.payout_id): found
         for found in Break.objects.filter(
@@ -382,9 +389,7 @@ def _keep_breaks(run: ReconciliationRun, differences: Iterable[_Difference], sou
         for key, found in open_.items()
         if key not in kept and (found.provider == source.code or (found.remittance_id, found.payout_id) in claimed)
     ]
-    run.breaks_closed = Break.objects.filter(pk__in=gone).update(
-        resolved_at=now, resolved_by_run=run, resolution=Resolution.EXPLAINED
-    )
+    run.breaks_closed += Break.objects.filter(pk__in=gone).update(**explained)
 
 
 def _missed_on(remittance: Owed | None, source: Source) -> date:

@@ -239,6 +239,29 @@ def test_what_is_sent_from_another_bank_is_missed_there() -> None:
     assert (file.source, file.account_key) == ("other", "9999")
 
 
+def test_one_that_a_bank_refused_is_missed_at_the_other_bank_that_has_it_now() -> None:
+    bank()
+    other_bank()
+    [payout] = released(to_bank())
+    with a_bank() as answering:
+        answering.answers = [400, 202]
+        ours = our_bank(answering.url)
+        payout_file_make(bank_id=ours.pk, actor=ACTOR, now=LATER)
+        compared(DUE)
+        payouts_send(now=morning_after(DUE))
+        payout_bank_agreed(ours, source="other", account_key="9999")
+        payouts_send(now=morning_after(DUE))
+    due = DUE + timedelta(days=5)
+
+    run = compared(due, "other")
+
+    assert (run.breaks_opened, run.breaks_closed) == (1, 1)
+    found = Break.objects.get(resolved_at=None)
+    assert (found.provider, found.payout, found.day) == ("other", payout, due)
+    assert day_figures(provider="other", live=False, day=due).unexplained == {"MYR": NET}
+    assert wrong() == {}
+
+
 def test_it_is_not_written_off_and_nothing_is_proposed() -> None:
     payout = sent()
     compared(DUE)
