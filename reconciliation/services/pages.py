@@ -46,13 +46,7 @@ def pages_with(statement: Statement, expected: Expected, file: BinaryIO) -> Page
     if page is None:
         return None
     name = f"page {page.number} of statement {page.key} of {page.account}"
-    same = Statement.objects.filter(
-        provider=statement.provider,
-        provider_account=statement.provider_account,
-        live=statement.live,
-        page__account=page.account,
-        page__key=page.key,
-    )
+    same = _same(statement, page.account, page.key)
     _refuse_if_imported(same, page, name)
     waiting = same.filter(state=StatementState.WAITING).exclude(pk=statement.pk).order_by("received_at", "pk")
     found = {known.page["number"]: known for known in waiting if known.page}
@@ -66,9 +60,7 @@ def pages_with(statement: Statement, expected: Expected, file: BinaryIO) -> Page
         raise RefusedFile(
             f"the pages of statement {page.key} of {page.account} do not agree which is the last: {found[last[0]].pk} says page {last[0]}"
         )
-    missing = [f"page {number}" for number in range(1, max(found)) if number not in found]
-    wanted = " and ".join([*missing, *([] if last else ["the last page"])])
-    return Pages(dict(sorted(found.items())), replaced, f"{name} waits for {wanted}" if wanted else "")
+    return Pages(dict(sorted(found.items())), replaced, _waits(statement, list(found.values())))
 
 
 def files_of(pages: Pages, statement: Statement, file: BinaryIO, opened: ExitStack) -> list[BinaryIO]:
@@ -96,6 +88,8 @@ def pages_move(pages: Pages, statement: Statement, actor: Actor, now: datetime) 
             if page is not statement:
                 page.day, page.imported_at = statement.day, now
                 _move(page, StatementState.IMPORTED, f"with {statement.pk}", actor, now)
+    else:
+        _say(list(pages.found.values()))
 
 
 def page_discard(*, statement_id: str, reason: str, actor: Actor, now: datetime) -> Statement:
@@ -110,7 +104,37 @@ def page_discard(*, statement_id: str, reason: str, actor: Actor, now: datetime)
         if page.state != StatementState.WAITING:
             raise InvalidState("Only a page that waits for others is discarded.", state=page.state)
         _move(page, StatementState.REFUSED, f"discarded by {actor.name}: {reason}", actor, now)
+        said = page.page or {}
+        _say(list(_same(page, said["account"], said["key"]).filter(state=StatementState.WAITING)))
     return page
+
+
+def _same(statement: Statement, account: str, key: str) -> QuerySet[Statement]:
+    """The pages of that account and id, of whatever state, which came by the same way as `statement`."""
+    return Statement.objects.filter(
+        provider=statement.provider,
+        provider_account=statement.provider_account_id,
+        live=statement.live,
+        page__account=account,
+        page__key=key,
+    )
+
+
+def _waits(page: Statement, together: Sequence[Statement]) -> str:
+    """What `page` waits for, as a sentence; "" if the pages that there are `together` are all."""
+    said = [known.page for known in together if known.page]
+    numbers = {known["number"] for known in said}
+    missing = [f"page {number}" for number in range(1, max(numbers)) if number not in numbers]
+    wanted = " and ".join([*missing, *([] if any(known["last"] for known in said) else ["the last page"])])
+    own = page.page or {}
+    return f"page {own['number']} of statement {own['key']} of {own['account']} waits for {wanted}" if wanted else ""
+
+
+def _say(together: Sequence[Statement]) -> None:
+    """Each page says what it waits for now."""
+    for page in together:
+        page.reason = _waits(page, together)
+        page.save(update_fields=["reason"])
 
 
 def _refuse_if_imported(same: QuerySet[Statement], page: Page, name: str) -> None:

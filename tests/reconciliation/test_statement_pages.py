@@ -104,6 +104,20 @@ def test_what_is_missing_is_said(came: tuple[int, ...], said: str) -> None:
     assert AuditRecord.objects.filter(action="statement.waiting").count() == len(came)
 
 
+def test_each_page_says_what_it_waits_for_now() -> None:
+    for number in (1, 2):
+        taken(page(number, last=4))
+    fourth = taken(page(4, last=4, entries=""))
+
+    said = {n: ("WAITING", f"page {n} of statement S1 of {IBAN} waits for page 3") for n in (1, 2, 4)}
+    assert states() == said
+
+    page_discard(statement_id=fourth.pk, reason="odd", actor=ACTOR, now=NOW)
+
+    said = {n: ("WAITING", f"page {n} of statement S1 of {IBAN} waits for the last page") for n in (1, 2)}
+    assert states() == said | {4: ("REFUSED", f"discarded by {ACTOR.name}: odd")}
+
+
 def test_the_same_page_again_changes_nothing() -> None:
     for number in (1, 1, 2):
         taken(page(number))
