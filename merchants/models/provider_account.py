@@ -28,9 +28,11 @@ class ProviderAccount(models.Model):
     credentials_sealed = models.TextField()
     priority = models.PositiveSmallIntegerField(default=100)  # the lowest number that is active serves a method first
     fee_basis_points = models.PositiveIntegerField(
-        default=0
+        "Price, basis points", default=0
     )  # the merchant's price: 150 = 1.5 % of what was captured ...
-    fee_fixed_minor = models.PositiveIntegerField(default=0)  # ... plus this, never more than the amount
+    fee_fixed_minor = models.PositiveIntegerField(
+        "Price, fixed, minor units", default=0
+    )  # ... plus this, never more than the amount
     confirm_events = models.BooleanField(default=False, help_text="Ask the provider before believing its callbacks.")
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField()

@@ -236,7 +236,7 @@ class Payout(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount} {self.currency}, {self.end_to_end_id}"
+        return f"{self.amount.text()}, {self.end_to_end_id}"
 
     @property
     def amount(self) -> Money:

@@ -84,17 +84,21 @@ class Source(models.Model):
     side = models.CharField(max_length=8, choices=Side)
     format = models.CharField(max_length=10, choices=FileFormat)
     mapping_version = models.PositiveIntegerField(default=0, editable=False)  # of a mapped source; 0: none yet
-    zone = models.CharField(max_length=40, default="Asia/Kuala_Lumpur", validators=[validate_zone])
+    zone = models.CharField("Time zone", max_length=40, default="Asia/Kuala_Lumpur", validators=[validate_zone])
     encoding = models.CharField(
         max_length=12,
         choices=Encoding,
         default=Encoding.UTF8,
         help_text="Of MT940 files; the other formats say it themselves.",
     )
-    due_days = models.PositiveSmallIntegerField(default=1, help_text="Days after its own day when a statement is due.")
-    due_time = models.TimeField(default=time(6, 0), help_text="At this time of the source's zone.")
+    due_days = models.PositiveSmallIntegerField(
+        "Statement due after, days", default=1, help_text="Days after its own day when a statement is due."
+    )
+    due_time = models.TimeField("Statement due at", default=time(6, 0), help_text="At this time of the source's zone.")
     remit_days = models.PositiveSmallIntegerField(
-        default=1, help_text="Days after the statement's day when the bank should have the money."
+        "Money due after, days",
+        default=1,
+        help_text="Days after the statement's day when the bank should have the money.",
     )
     calendar = models.ForeignKey(
         BankCalendar,
@@ -105,19 +109,27 @@ class Source(models.Model):
         help_text="Money due on a weekend or one of its holidays is due on the next business day. None: on any day.",
     )
     amount_tolerance_minor = models.PositiveIntegerField(
-        default=0, help_text="Minor units that a remittance and the bank's line may differ by."
+        "Tolerance in amount, minor units",
+        default=0,
+        help_text="Minor units that a remittance and the bank's line may differ by.",
     )
     day_tolerance = models.PositiveSmallIntegerField(
-        default=3, help_text="Days that the bank may be earlier or later than expected."
+        "Tolerance in days", default=3, help_text="Days that the bank may be earlier or later than expected."
     )
     approved = models.CharField(
-        max_length=10, blank=True, default="", help_text="The status code of money that moved; empty: every line."
+        "Approved code",
+        max_length=10,
+        blank=True,
+        default="",
+        help_text="The status code of money that moved; empty: every line.",
     )
-    fee_basis_points = models.PositiveIntegerField(default=0, help_text="150 is 1.5 %.")
-    fee_fixed_minor = models.PositiveIntegerField(default=0)
-    fee_fixed_business_minor = models.PositiveIntegerField(default=0, help_text="Instead, for business banking.")
+    fee_basis_points = models.PositiveIntegerField("Fee, basis points", default=0, help_text="150 is 1.5 %.")
+    fee_fixed_minor = models.PositiveIntegerField("Fee, fixed, minor units", default=0)
+    fee_fixed_business_minor = models.PositiveIntegerField(
+        "Fixed fee for business banking, minor units", default=0, help_text="Instead, for business banking."
+    )
     fetch_url = models.CharField(
-        max_length=200, blank=True, default="", editable=False
+        "Fetched from", max_length=200, blank=True, default="", editable=False
     )  # of a bank; {date} and {account} are filled in
     is_active = models.BooleanField(default=True)
     proposal = models.ForeignKey(
