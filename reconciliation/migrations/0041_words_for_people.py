@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reconciliation", "0039_references_all_at_once"),
+        ("reconciliation", "0040_file_of_its_bank"),
     ]
 
     operations = [
