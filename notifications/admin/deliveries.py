@@ -128,8 +128,8 @@ class WebhookDeliveryAdmin(ExactSearch, ConsoleAdmin):
 class WebhookAttemptAdmin(ExactSearch, ConsoleAdmin):
     list_display = (when("at", "Time"), related("delivery", "Delivery"), answer, "duration_ms", "blocked")
     list_filter = ("blocked", ("at", DayFilter))
-    search_fields = exact = ("delivery__id", "delivery__transaction_id", "delivery__event_id")
-    search_help_text = "Delivery, transaction or event id"
+    search_fields = exact = ("delivery__id", "delivery__transaction_id")
+    search_help_text = "Delivery or transaction"
     ordering = ("-id",)
     details = (
         (None, (when("at", "Time"), related("delivery", "Delivery"), answer, "duration_ms", "blocked", response)),

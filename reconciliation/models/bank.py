@@ -88,6 +88,7 @@ class BankLine(models.Model):
         ]
         indexes = [
             models.Index(fields=["statement"], name="bank_line_by_statement"),
+            models.Index(fields=["reference"], name="bank_line_by_reference"),
             models.Index(fields=["end_to_end_id"], condition=~Q(end_to_end_id=""), name="bank_line_by_end_to_end_id"),
         ]
 

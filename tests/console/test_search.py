@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.admin import site
 from django.db import connection
-from django.test import RequestFactory
+from django.db.models import Model
 
 from payments.models import Refund
 from reconciliation.models import StatementLine
@@ -97,20 +99,28 @@ LONG = [
     "match",
     "statementline",
     "settlementline",
-    "bankline",
     "feecharge",
     "webhookattempt",
 ]
 
 
-@pytest.mark.parametrize("name", LONG)
-def test_a_long_list_is_searched_through_indexes(name: str, world: World) -> None:
-    model, page = next((m, a) for m, a in site._registry.items() if m._meta.model_name == name)
-    rows, _ = page.get_search_results(RequestFactory().get("/"), model.objects.order_by(), "EPG1")
+def _leads(model: type[Model], column: str) -> bool:
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off")
-        plan = rows.explain()
-        cursor.execute("SET LOCAL enable_seqscan = on")
+        rules = connection.introspection.get_constraints(cursor, model._meta.db_table).values()
+    return any((rule["index"] or rule["unique"]) and rule["columns"][:1] == [column] for rule in rules)
 
-    assert "Seq Scan" not in plan
-    assert "Filter:" not in plan  # a condition on what is read, not on what is looked up
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_long_list_is_searched_through_indexes(name: str, db: None) -> None:
+    """Each value that is looked for leads an index, and so does each key on the way back to the list's own row."""
+    start, page = next((m, a) for m, a in site._registry.items() if m._meta.model_name == name)
+    without = []
+    for path in page.exact:
+        model: Any = start
+        for part in path.split("__"):
+            field = model._meta.get_field("id" if part == "pk" else part)
+            if not _leads(model, field.column):
+                without.append(f"{path}: {model._meta.db_table}.{field.column}")
+            model = field.related_model
+
+    assert without == []

@@ -239,7 +239,7 @@ def test_the_console_proposes_and_shows_before_and_after(sign_in: SignIn) -> Non
 
     proposal = Proposal.objects.get()
     assert answer["Location"] == page_url(proposal)
-    assert (proposal.subject_id, proposal.summary) == ("fpx", "FPX: fee fixed minor 50 to 75")
+    assert (proposal.subject_id, proposal.summary) == ("fpx", "FPX: Fee, fixed, minor units 50 to 75")
     assert proposal.summary in lead.get(f"{url}change/").content.decode()
     shown = lead.get(answer["Location"]).content.decode()
     assert '<td data-label="Now">50 minor units</td><td data-label="Then">75 minor units</td>' in shown
