@@ -262,7 +262,7 @@ def test_a_form_that_was_opened_before_another_agreement_takes_nothing_back(sign
     assert Proposal.objects.count() == asked
     fresh = old | {"shown": clerk.get(url).context["form"]["shown"].value(), "amount_tolerance_minor": "3"}
     clerk.post(url, fresh | {"fee_fixed_minor": "75", "reason": "New contract"})
-    assert Proposal.objects.get(state="OPEN").summary == "FPX: fee fixed minor 50 to 75"
+    assert Proposal.objects.get(state="OPEN").summary == "FPX: Fee, fixed, minor units 50 to 75"
 
 
 @pytest.mark.django_db(transaction=True)
