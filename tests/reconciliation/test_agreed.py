@@ -225,6 +225,7 @@ def test_the_console_proposes_and_shows_before_and_after(sign_in: SignIn) -> Non
     values = {name: str(getattr(Source.objects.get(pk="fpx"), name)) for name in SOURCE.columns}
     page = clerk.get(f"{url}propose/")
     assert (page.status_code, Proposal.objects.count()) == (200, 0)
+    assert f'name="shown" value="{SOURCE.shown(Source.objects.get(pk="fpx"))}"' in page.content.decode()
 
     answer = clerk.post(
         f"{url}propose/",

@@ -6,9 +6,11 @@ import io
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from openpyxl import load_workbook
@@ -200,6 +202,25 @@ def test_one_act_on_many(orphan: Break, missing: Break) -> None:
     assert set(Break.objects.values_list("owner__username", flat=True)) == {"boss"}
     assert BreakComment.objects.count() == 2
     assert set(Proposal.objects.values_list("kind", "reason")) == {("break.write_off", "Small")}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_that_cannot_be_proposed_now_are_said_to_be_busy(orphan: Break, missing: Break) -> None:
+    client, chosen = browser(), {"pick": [orphan.pk, missing.pk]}
+    with psycopg.connect(**connection.get_connection_params()) as other, connection.cursor() as cursor:
+        other.execute("LOCK TABLE proposal IN SHARE MODE")
+        cursor.execute("SET lock_timeout = '20ms'")
+        try:
+            many = client.post(f"{QUEUE}bulk/", chosen | {"act": "write_off", "text": "Small"})
+            one = client.post(act(orphan, "write-off"), REASON)
+        finally:
+            cursor.execute("RESET lock_timeout")
+
+    assert f"Not proposed for 2 breaks, such as {orphan.pk}: Something else is at work on it" in said(many)
+    assert "Not proposed: Something else is at work on it" in said(one)
+    assert not Proposal.objects.exists()
+    client.post(f"{QUEUE}bulk/", chosen | {"act": "write_off", "text": "Small"})
+    assert Proposal.objects.count() == 2
 
 
 def test_the_queue_has_filters_of_ones_own(orphan: Break, missing: Break) -> None:
