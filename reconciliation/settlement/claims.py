@@ -34,7 +34,8 @@ EARLIEST_OPEN = f"SELECT min(booked_at) FROM ({_OPEN}) open WHERE due"  # noqa: 
 LAST_POSTING = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM posting_id_seq"
 WRITING = """
     SELECT virtualtransaction FROM pg_locks
-    WHERE locktype = 'relation' AND relation = 'posting'::regclass AND mode = 'RowExclusiveLock' AND pid IS DISTINCT FROM pg_backend_pid()
+    WHERE locktype = 'relation' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND relation = 'posting'::regclass AND mode = 'RowExclusiveLock' AND pid IS DISTINCT FROM pg_backend_pid()
 """
 
 # Claims all that was booked before `%(until)s`, and says what it adds up to and which posting is the first that it leaves.
