@@ -19,7 +19,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import action
 
 from common.console import html
-from common.console.actions import ReasonForm, go_to
+from common.console.actions import ReasonForm, go_to, or_busy
 from common.console.base import ConsoleAdmin
 from common.console.columns import column, state, when
 from common.console.filters import OpenFilter
@@ -276,7 +276,8 @@ class BreakAdmin(ExactSearch, BreakLists, ConsoleAdmin):
     def _work(self, request: HttpRequest, object_id: str, act: Any, done: str, **given: Any) -> HttpResponse:
         found = get_object_or_404(Break, pk=unquote(object_id))
         try:
-            changed = act(break_ids=[found.pk], **given, **_by(request))
+            with or_busy():
+                changed = act(break_ids=[found.pk], **given, **_by(request))
         except CounterfoilError as exc:
             messages.error(request, exc.message)
         else:

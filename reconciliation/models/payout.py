@@ -82,11 +82,6 @@ class PayoutBank(models.Model):
     def __str__(self) -> str:
         return f"{self.source} {self.account_key}"
 
-    @property
-    def ledger_name(self) -> str:
-        """The bank account's name in the ledger (AccountRef.bank_account)."""
-        return f"{self.source}/{self.account_key}"
-
 
 class FileState(models.TextChoices):
     PREPARED = "PREPARED", "Not sent yet"

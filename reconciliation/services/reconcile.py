@@ -126,6 +126,9 @@ def conclude(
 
     def execute(name: str, statements: Sequence[str]) -> int:
         progress(name)
+        return rows_of(statements)
+
+    def rows_of(statements: Sequence[str]) -> int:
         rows = 0
         for statement in statements:
             cursor.execute(statement, parameters)
@@ -143,8 +146,9 @@ def conclude(
     found = 0
     if left:
         execute("look for candidates", passes.candidates(rules))
-        while execute("look for rivals", passes.STIR_RIVALS[:1]) and execute("look for rivals", passes.STIR_RIVALS[1:]):
-            execute("look for candidates", passes.candidates(rules))
+        progress("look for rivals")
+        while rows_of(passes.STIR_RIVALS[:1]) and rows_of(passes.STIR_RIVALS[1:]):
+            rows_of(passes.candidates(rules))
         execute("match sums", passes.sums(rules))
         execute("choose the best", passes.CHOOSE)
         book_tolerated()
