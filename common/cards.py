@@ -1,7 +1,8 @@
 """Card numbers must never reach us: here is how one is recognised in free text, so that it can be refused before it is kept.
 
 A card number is 13 to 19 digits with the prefix and length of a card scheme and a right check digit, written together or in groups
-separated by single spaces or dashes. Everything else that is long and numeric (references, telephone numbers) passes.
+separated by single spaces or dashes. Everything else that is long and numeric (references, telephone numbers) passes, and so do UUIDs and
+hexadecimal digests: about one random UUID in two thousand has groups that would pass for a card number, and most idempotency keys are UUIDs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,17 @@ import re
 import unicodedata
 
 _RUN = re.compile(r"[0-9]+(?:[ -][0-9]+)*")
+# With a letter at least: one of digits only may be two card numbers as well.
+_IDENTIFIER = re.compile(
+    r"""
+    (?<![0-9A-Za-z])
+    (?=[0-9-]*[A-Fa-f])
+    (?: [0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}  # a UUID
+      | [0-9A-Fa-f]{32,128} )                                 # one without dashes, a digest
+    (?![0-9A-Za-z])
+    """,
+    re.VERBOSE,
+)
 _SCHEMES = re.compile(
     r"""
       4[0-9]{12}(?:[0-9]{3}){0,2}                                             # Visa: 13, 16, 19
@@ -28,13 +40,21 @@ def contains_card_number(text: str) -> bool:
     """Whether `text` holds a card number, alone or among other words and numbers. Full-width digits count as digits."""
     if sum(map(str.isdigit, text)) < 13:
         return False
-    return any(_in_run(run.group()) for run in _RUN.finditer(unicodedata.normalize("NFKC", text)))
+    others = _IDENTIFIER.split(unicodedata.normalize("NFKC", text))
+    return any(_in_run(run.group()) for part in others for run in _RUN.finditer(part))
 
 
 def mask_card_numbers(text: str) -> str:
     """The text with every run of digits that holds a card number reduced to its last four."""
     if len(text) < 13:
         return text
+    masked, end = "", 0
+    for identifier in _IDENTIFIER.finditer(text):
+        masked, end = masked + _masked(text[end : identifier.start()]) + identifier.group(), identifier.end()
+    return masked + _masked(text[end:])
+
+
+def _masked(text: str) -> str:
     return _RUN.sub(lambda run: f"[card {run.group()[-4:]}]" if _in_run(run.group()) else run.group(), text)
 
 
