@@ -17,7 +17,10 @@ from reconciliation.matching.sums import both_sides, parts_of
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A bank line. `minor` is what was booked, signed; with `charges` it is what was sent. `text`: everything in which a reference may stand."""
+    """A bank line. `minor` is what was booked, signed; with `charges` it is what was sent. `text`: everything in which a reference may stand.
+
+    `misfit`: of one that names a payout, why it does not prove it.
+    """
 
     id: int
     account: str
@@ -30,6 +33,7 @@ class Arrived:
     charges: int = 0
     instructed_currency: str = ""
     instructed_minor: int | None = None
+    misfit: str = ""
 
     @property
     def exchanged(self) -> bool:
@@ -114,6 +118,7 @@ def compare_bank(
         sorted(lines, key=lambda x: (x.booked_on, x.id)), sorted(owed, key=lambda x: (x.due_on, x.id)), list(settled)
     )
     work.pair_reversals(list(earlier))
+    work.set_payouts_apart()
     for rule in rules:
         {"REMITTANCE_REFERENCE": work.by_reference, "AMOUNT_AND_DATE": work.by_amount, "SUM_AND_DATE": work.by_sum}[
             rule.by
@@ -158,6 +163,11 @@ class _Work:
             elif any(_takes_back(back, x) for x in earlier):
                 cause = "The bank took back an entry that is matched already: the money did not stay."
                 self.find("MISSING_IN_BOOKS", [(back, None)], cause)
+
+    def set_payouts_apart(self) -> None:
+        """What names a payout is no remittance, however well it would fit."""
+        for line in [x for x in self.lines if x.misfit]:
+            self.find("MISSING_IN_BOOKS", [(line, None)], line.misfit)
 
     def by_reference(self, rule: BankRule) -> None:
         """Lines and remittances that name each other, taken together as far as they hang together."""

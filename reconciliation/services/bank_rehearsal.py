@@ -12,7 +12,14 @@ from typing import Any
 
 from reconciliation.matching.bank import BankRule, Outcome, compare_bank
 from reconciliation.models import BankLine, BankMatch, Comparison, MatchGroup, Remittance, RuleSet, Source
-from reconciliation.services.reconcile_bank import arrived, bank_rules, claimed_lines, owed_of, settled_before
+from reconciliation.services.reconcile_bank import (
+    arrived,
+    arrived_open,
+    bank_rules,
+    claimed_lines,
+    owed_of,
+    settled_before,
+)
 
 Items = tuple[str, ...]
 
@@ -69,7 +76,7 @@ def _compared(
     free = {x.id for x in owed}
     tried = {line.pk for line in lines}
     return compare_bank(
-        [arrived(line) for line in lines],
+        arrived_open(lines, live=live),
         owed,
         rules,
         is_late=lambda x: False,

@@ -1,11 +1,13 @@
 """What the bank's statement says about payouts: a debit with the end-to-end id proves that one left, a credit with it that it came back.
 
-Lines are claimed like every line of the bank comparison, once. A line that names a payout and does not fit (another amount or currency, a return of
-what never left) is claimed by nobody and stays a break. Of a payout that two people said came back, the bank's two lines take each other back.
+Only lines of the account that the payout was paid from prove anything. Lines are claimed like every line of the bank comparison, once. One that names a
+payout and does not fit (another account, amount or currency, a return of what never left) is claimed by nobody, no remittance either, and is a break that
+says why. A debit that proves nothing and the credit that follows it take each other back: what the bank booked twice did not come back.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,6 +40,8 @@ from reconciliation.services.payout_moves import (
     returned_legs,
 )
 
+_PREFIX = "PYT"  # of a payout's end-to-end id
+
 
 @dataclass(frozen=True, slots=True)
 class Proven:
@@ -51,7 +55,7 @@ def payouts_prove(*, run: ReconciliationRun, actor: Actor, now: datetime) -> Pro
     """Match the unclaimed lines of the run's bank and mode with the payouts that they name, whatever their day. Debits before credits."""
     paid = returned = 0
     lines = BankLine.objects.filter(
-        provider=run.provider, statement__live=run.live, bank_match=None, end_to_end_id__startswith="PYT"
+        provider=run.provider, statement__live=run.live, bank_match=None, end_to_end_id__startswith=_PREFIX
     )
     for line in lines.order_by("amount_minor", "pk"):
         named = (
@@ -61,34 +65,56 @@ def payouts_prove(*, run: ReconciliationRun, actor: Actor, now: datetime) -> Pro
             continue
         with database.atomic():
             [payout] = lock_payouts([named])
-            if _proves_paid(line, payout):
+            if (debit := _taken_back(line)) is not None:
+                BankMatch.objects.create(group=_group(run, line, payout, now), bank_line=debit)
+            elif why_not_proven(line, payout):
+                continue
+            elif line.amount_minor < 0:
                 _claim_paid(run, line, payout, actor, now)
                 paid += 1
-            elif _proves_returned(line, payout):
+            else:
                 _claim_returned(run, line, payout, actor, now)
                 returned += 1
-            elif (left := _left_and_came_back(line, payout)) is not None:
-                BankMatch.objects.create(group=_group(run, line, payout, now), bank_line=left)
             crashpoint("payout.proven")
     return Proven(paid, returned)
 
 
-def _proves_paid(line: BankLine, payout: Payout) -> bool:
-    fits = (line.currency, -line.amount_minor) == (payout.currency, payout.amount_minor) and not line.reversal
-    sent = payout.state == PayoutState.SENT or (payout.state == PayoutState.PAID and payout.confirmed_by_id is not None)
-    return fits and sent and not BankMatch.objects.filter(payout=payout).exists()
+def why_not_proven(line: BankLine, payout: Payout) -> str:
+    """Why a line proves nothing about the payout that it names, a sentence; empty if it proves that it left or came back."""
+    file, names = payout.file, f"It names the payout {payout.end_to_end_id}"
+    if file is None:
+        return f"{names}, which is with no bank."
+    if (line.provider, line.account_key) != (file.source, file.account_key):
+        return f"{names}, which is paid from {file.source} {file.account_key}."
+    if (line.currency, abs(line.amount_minor)) != (payout.currency, payout.amount_minor):
+        return f"{names}, which is {payout.amount.text()}."
+    shown = BankMatch.objects.filter(payout=payout).exists()
+    if line.amount_minor > 0:
+        if payout.state == PayoutState.PAID and shown:
+            return ""
+        return f"{names}, which the bank has not shown to leave." if not shown else f"{names}, which came back before."
+    if line.reversal:
+        return f"{names}, and takes back what did not come in."
+    if payout.state == PayoutState.SENT or (payout.state == PayoutState.PAID and not shown):
+        return ""
+    return f"{names}, which the bank has shown already." if shown else f"{names}, which came back, as two people said."
 
 
-def _proves_returned(line: BankLine, payout: Payout) -> bool:
-    fits = (line.currency, line.amount_minor) == (payout.currency, payout.amount_minor)
-    return fits and payout.state == PayoutState.PAID and BankMatch.objects.filter(payout=payout).exists()
+def misfits(lines: Iterable[BankLine], *, live: bool) -> dict[int, str]:
+    """Of unclaimed lines those that name a payout, by their key, and why they do not prove it."""
+    naming = [line for line in lines if line.end_to_end_id.startswith(_PREFIX)]
+    payouts = Payout.objects.filter(end_to_end_id__in={line.end_to_end_id for line in naming}, live=live)
+    named = {payout.end_to_end_id: payout for payout in payouts.select_related("file")}
+    return {
+        line.pk: why_not_proven(line, named[line.end_to_end_id]) or "It names a payout."
+        for line in naming
+        if line.end_to_end_id in named
+    }
 
 
-def _left_and_came_back(line: BankLine, payout: Payout) -> BankLine | None:
-    """The unclaimed debit that the credit `line` takes back, of a payout that people said came back: nothing is left to be booked."""
-    if (line.currency, line.amount_minor) != (payout.currency, payout.amount_minor) or payout.confirmed_by_id is None:
-        return None
-    if payout.state != PayoutState.RETURNED:
+def _taken_back(line: BankLine) -> BankLine | None:
+    """The unclaimed debit of the same account and id that the credit `line` takes back: nothing is left to be booked."""
+    if line.amount_minor < 0:
         return None
     debits = BankLine.objects.filter(
         provider=line.provider, account_key=line.account_key, currency=line.currency, amount_minor=-line.amount_minor

@@ -8,8 +8,8 @@ booked once per group: from what the provider owes us to the bank, with the bank
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import chain
 from typing import Any
@@ -41,6 +41,7 @@ from reconciliation.models import (
     BreakKind,
     Comparison,
     MatchGroup,
+    Payout,
     PayoutState,
     ReconciliationRun,
     Remittance,
@@ -52,7 +53,7 @@ from reconciliation.models import (
 from reconciliation.selectors import payout_due_on, payouts_with
 from reconciliation.services.booking import book
 from reconciliation.services.locks import hold, patient
-from reconciliation.services.payout_proof import payouts_prove
+from reconciliation.services.payout_proof import misfits, payouts_prove
 from reconciliation.services.rule_sets import rule_set_live
 from reconciliation.sources import due_at
 
@@ -92,7 +93,7 @@ def reconcile_bank_day(
         until = _last_compared(run)
         day_has_come = _day_has_come(source, live, until, now)
         missed = set(_missed(run).filter(bank_line=None).values_list("remittance", flat=True))
-        lines = [arrived(x) for x in _open_lines(source, live)]
+        lines = arrived_open(_open_lines(source, live), live=live)
         owed = [owed_of(x) for x in _open_remittances(live, until, rules)]
         outcome = compare_bank(
             lines,
@@ -158,6 +159,12 @@ def _open_remittances(live: bool, day: date, rules: Sequence[BankRule]) -> Any:
 
 def settled_before(live: bool, day: date) -> Any:
     return Remittance.objects.filter(live=live, bank_match__isnull=False, due_on__gte=day - _LOOK_BACK).order_by("id")
+
+
+def arrived_open(lines: Collection[BankLine], *, live: bool) -> list[Arrived]:
+    """Lines that nothing has claimed; of one that names a payout, why it does not prove it."""
+    why = misfits(lines, live=live)
+    return [replace(arrived(line), misfit=why.get(line.pk, "")) for line in lines]
 
 
 def arrived(line: BankLine) -> Arrived:
@@ -337,20 +344,34 @@ def _unshown(
         due_on = payout_due_on(payout, source)
         if payout.pk not in missed and not day_has_come(due_on):
             continue
-        named = [x for x in lines if payout.end_to_end_id in x.text]
+        named = [x for x in lines if payout.end_to_end_id in x.text] or _elsewhere(payout)
         cause = "We sent it to the bank, it is due, and the bank does not show it."
         if named:
-            cause = f"The bank does not show that it left, only {named[0].reference}, which does not fit."
+            cause = f"The bank does not show that it left, only {_shown(named[0], payout)}, which does not fit."
         wanted = Owed(payout.pk, "payout", payout.end_to_end_id, payout.currency, -payout.amount_minor, due_on, due_on)
         yield _Difference(
             kind=BreakKind.MISSING_AT_PROVIDER,
             day=due_on,
             cause=cause,
-            nearest=[entry | {"proposal": None} for entry in nearest_lines(wanted, lines)],
+            nearest=[entry | {"proposal": None} for entry in nearest_lines(wanted, named or lines)],
             payout_id=payout.pk,
             our_currency=payout.currency,
             our_minor=-payout.amount_minor,
         )
+
+
+def _elsewhere(payout: Payout) -> list[Arrived]:
+    """Unclaimed lines of other banks of ours that name it."""
+    lines = BankLine.objects.filter(
+        end_to_end_id=payout.end_to_end_id, statement__live=payout.live, bank_match=None
+    ).order_by("pk")
+    return [arrived(line) for line in lines]
+
+
+def _shown(line: Arrived, payout: Payout) -> str:
+    """The bank's reference of a line, with its account if it is another one than the payout's."""
+    ours = payout.file is not None and line.account == f"{payout.file.source}/{payout.file.account_key}"
+    return line.reference if ours else f"{line.account.replace('/', ' ', 1)} {line.reference}"
 
 
 def _keep_breaks(run: ReconciliationRun, differences: Iterable[_Difference], source: Source, now: datetime) -> None:

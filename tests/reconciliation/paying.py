@@ -111,7 +111,6 @@ def bank_lines(*lines: tuple[str, int], **values: Any) -> list[BankLine]:
         BankLine.objects.create(
             statement=statement,
             number=number,
-            account_key="514011112222",
             reference=new_id("b"),
             occurrence=1,
             end_to_end_id=end_to_end_id,
@@ -119,7 +118,7 @@ def bank_lines(*lines: tuple[str, int], **values: Any) -> list[BankLine]:
             value_on=DAY,
             amount_minor=minor,
             narrative="RETURN AC04" if minor > 0 else "",
-            **({"currency": "MYR", "provider": statement.provider} | values),
+            **({"currency": "MYR", "provider": statement.provider, "account_key": "514011112222"} | values),
         )
         for number, (end_to_end_id, minor) in enumerate(lines, start=1)
     ]

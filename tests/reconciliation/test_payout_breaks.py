@@ -12,7 +12,17 @@ from django.db import transaction as database
 from common.database import constraint_of
 from common.errors import InvalidState
 from common.models import Proposal
-from reconciliation.models import BankMatch, Break, Payout, PayoutBank, PayoutFile, ReconciliationRun, Source
+from payments.models.ledger import AccountKind
+from reconciliation.models import (
+    BankMatch,
+    Break,
+    Payout,
+    PayoutBank,
+    PayoutFile,
+    ReconciliationRun,
+    Remittance,
+    Source,
+)
 from reconciliation.selectors import break_difference
 from reconciliation.services.day_figures import day_figures
 from reconciliation.services.payout_files import payout_file_make, payouts_send
@@ -24,6 +34,7 @@ from tests.console.conftest import SignIn
 from tests.factories.agreed import new_calendar, payout_bank_agreed, source_agreed
 from tests.payments.verify.books import wrong
 from tests.reconciliation.paying import ACTOR, LATER, a_bank, bank_lines, maker, our_bank, released, to_bank, yes
+from tests.reconciliation.test_settle import DAY, owed
 
 pytestmark = pytest.mark.django_db
 DUE = date(2026, 3, 6)  # sent on the third, the bank's time
@@ -217,9 +228,89 @@ def test_it_stays_with_the_bank_that_has_it_when_payouts_are_made_from_another()
     assert Break.objects.get().provider == "mybank"
     assert wrong() == {}
 
-    bank_lines((payout.end_to_end_id, -payout.amount_minor), provider="other")
-    assert compared(DUE + timedelta(days=2), "other").breaks_closed == 1  # whichever bank shows it
+    bank_lines((payout.end_to_end_id, -payout.amount_minor))
+    assert compared(DUE + timedelta(days=2)).breaks_closed == 1
     assert open_breaks() == []
+    assert wrong() == {}
+
+
+@pytest.mark.parametrize("values", [{"provider": "other"}, {"account_key": "9999"}])
+def test_a_line_of_another_account_proves_nothing_and_is_said(values: dict[str, str]) -> None:
+    payout = sent()
+    other_bank()
+    source = values.get("provider", "mybank")
+    [line] = bank_lines((payout.end_to_end_id, -NET), **values)
+
+    compared(DUE, source)
+    compared(DUE)
+
+    payout.refresh_from_db()
+    assert (payout.state, BankMatch.objects.count()) == ("SENT", 0)
+    assert owed(payout.merchant, AccountKind.PAYOUT_IN_TRANSIT) == NET
+    assert sorted(open_breaks()) == [("MISSING_AT_PROVIDER", payout.pk, -NET), ("MISSING_IN_BOOKS", None, None)]
+    said = Break.objects.get(bank_line=line)
+    assert said.provider == source
+    assert said.cause == f"It names the payout {payout.end_to_end_id}, which is paid from mybank 514011112222."
+    missed = Break.objects.get(payout=payout)
+    shown = f"{source} {line.account_key} {line.reference}"
+    assert missed.cause == f"The bank does not show that it left, only {shown}, which does not fit."
+    assert [near["id"] for near in missed.nearest] == [str(line.pk)]
+    assert wrong() == {}
+
+    bank_lines((payout.end_to_end_id, -NET))
+    compared(DUE + timedelta(days=1))
+    compared(DUE + timedelta(days=1), source)
+
+    assert open_breaks() == [("MISSING_IN_BOOKS", None, None)]  # paid twice, for all that we know
+    said.refresh_from_db()
+    assert said.resolved_at is None
+    assert wrong() == {}
+
+
+def test_money_that_comes_back_to_another_account_is_said() -> None:
+    payout = sent()
+    bank_lines((payout.end_to_end_id, -NET))
+    compared(DUE)
+    other_bank()
+    [line] = bank_lines((payout.end_to_end_id, NET), provider="other")
+
+    compared(DUE, "other")
+
+    payout.refresh_from_db()
+    assert (payout.state, owed(payout.merchant)) == ("PAID", 0)
+    assert Break.objects.get(resolved_at=None).bank_line == line
+    assert wrong() == {}
+
+
+def test_a_line_that_names_a_payout_is_no_remittance() -> None:
+    payout = sent()
+    other_bank()
+    statement = bank_lines(("x", 1), provider="fpx")[0].statement
+    Remittance.objects.create(
+        id="rmt_back", statement=statement, provider="fpx", account_key="A", live=False, day=DAY, due_on=DAY,
+        currency="MYR", line_count=1, gross_minor=-NET, fee_minor=0, net_minor=-NET,
+    )  # fmt: skip
+    [line] = bank_lines((payout.end_to_end_id, -NET), provider="other")
+
+    compared(DUE, "other")
+
+    assert not BankMatch.objects.exists()
+    assert Break.objects.get(bank_line=line).kind == "MISSING_IN_BOOKS"
+
+
+def test_what_the_bank_booked_twice_and_took_back_did_not_come_back() -> None:
+    payout = sent()
+    bank_lines((payout.end_to_end_id, -NET), (payout.end_to_end_id, -NET))
+    compared(DUE)
+    assert [found.cause for found in Break.objects.filter(resolved_at=None)] == [
+        f"It names the payout {payout.end_to_end_id}, which the bank has shown already."
+    ]
+
+    bank_lines((payout.end_to_end_id, NET))
+    compared(DUE + timedelta(days=1))
+
+    payout.refresh_from_db()
+    assert (payout.state, owed(payout.merchant), open_breaks()) == ("PAID", 0, [])
     assert wrong() == {}
 
 

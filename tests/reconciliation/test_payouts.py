@@ -17,7 +17,16 @@ from payments.models import Posting
 from payments.models.ledger import AccountKind
 from payments.services.accounts import account_move
 from payments.states import AccountStatus
-from reconciliation.models import Payout, PayoutState, Settlement
+from reconciliation.models import (
+    BankMatch,
+    Comparison,
+    MatchGroup,
+    MatchRule,
+    Payout,
+    PayoutState,
+    ReconciliationRun,
+    Settlement,
+)
 from reconciliation.services.payout_files import payouts_send
 from reconciliation.services.payouts import payout_cancel, payout_confirm, payouts_propose, payouts_tidy
 from tests.factories import NOW, captured_transaction
@@ -324,6 +333,16 @@ def test_the_database_refuses_what_the_service_would_not_do() -> None:
     [line] = bank_lines((payout.end_to_end_id, NET))
     claimless = "UPDATE payout SET state = 'RETURNED', returned_line_id = %s WHERE id = %s"
     assert refused_sql(claimless, line.pk, payout.pk) == "payout_is_proven"
+    [elsewhere] = bank_lines((payout.end_to_end_id, -payout.amount_minor), account_key="9999")
+    run = ReconciliationRun.objects.create(
+        id="run_x", provider="mybank", live=False, day=DAY, actor="system:test", started_at=LATER
+    )
+    group = MatchGroup.objects.create(
+        id="mtg_x", comparison=Comparison.BANK, rule=MatchRule.REFERENCE, run=run, created_at=LATER
+    )
+    BankMatch.objects.create(group=group, bank_line=elsewhere)
+    claim = "INSERT INTO reconciliation_bank_match (group_id, payout_id) VALUES ('mtg_x', %s)"
+    assert refused_sql(claim, payout.pk) == "payout_match_of_its_account"
     copy = (
         "INSERT INTO payout SELECT (jsonb_populate_record(NULL::payout, to_jsonb(p) || "
         '\'{"id": "pyt_2", "end_to_end_id": "X", "state": "PENDING_APPROVAL", "file_id": null}\')).* FROM payout p WHERE id = %s'

@@ -105,7 +105,7 @@ VIOLATIONS: dict[str, tuple[str, set[str]]] = {
     ),
     "payout_files_are_from_agreed_accounts": (
         "UPDATE payout_file SET account_key = account_key || '0'",
-        set(),
+        {"payouts_are_proven"},
     ),
     "stages_add_up_to_the_ledger": (
         f"UPDATE settlement SET state = 'PAID' WHERE id = (SELECT settlement_id FROM payout WHERE id = {ONE.format('SENT')})",
@@ -126,3 +126,16 @@ def test_a_planted_lie_is_named(day: None, name: str) -> None:
         assert cursor.rowcount > 0
 
     assert set(wrong()) == {name, *also}
+
+
+@pytest.mark.parametrize("amount", ["<", ">"])
+def test_a_proof_by_another_account_is_named(day: None, amount: str) -> None:
+    shown = f"UPDATE bank_line SET account_key = '9999' WHERE amount_minor {amount} 0"
+    with rules_lifted(*TABLES), connection.cursor() as cursor:
+        cursor.execute(shown)
+        assert cursor.rowcount > 0
+
+    found = wrong()
+
+    assert set(found) == {"payouts_are_proven", "the_bank_has_what_was_matched"}
+    assert "on mybank 9999" in found["payouts_are_proven"][0]

@@ -42,23 +42,25 @@ def payouts_were_released_by_two(asked: Asked) -> Found:
 
 @check
 def payouts_are_proven(asked: Asked) -> Found:
-    """A payout through the bank is paid or returned only by a bank line of its id and amount, or by what two people agreed."""
+    """A payout through the bank is paid or returned only by a line of its id and amount on the account that it was paid from, or by what two people agreed."""
     return query(
         examined="payout WHERE way = 'BANK_FILE' AND state IN ('PAID', 'RETURNED')",
         violations="""
-            SELECT concat('payout ', p.id, ' of ', p.amount_minor, ' is ', p.state, ', the bank shows ',
-                          coalesce(l.amount_minor::text, 'nothing'), ' out and ', coalesce(b.amount_minor::text, 'nothing'), ' back')
+            SELECT concat('payout ', p.id, ' of ', p.amount_minor, ' is ', p.state, ' from ', coalesce(concat(f.source, ' ', f.account_key), 'nowhere'),
+                          ', the bank shows ', coalesce(concat(l.amount_minor, ' on ', l.provider, ' ', l.account_key), 'nothing'), ' out and ',
+                          coalesce(concat(b.amount_minor, ' on ', b.provider, ' ', b.account_key), 'nothing'), ' back')
             FROM payout p
+            LEFT JOIN payout_file f ON f.id = p.file_id
             LEFT JOIN reconciliation_bank_match m ON m.payout_id = p.id
             LEFT JOIN reconciliation_bank_match g ON g.group_id = m.group_id AND g.bank_line_id IS NOT NULL
             LEFT JOIN bank_line l ON l.id = g.bank_line_id
             LEFT JOIN bank_line b ON b.id = p.returned_line_id
             LEFT JOIN proposal c ON c.id = p.confirmed_by_id AND c.state = 'EXECUTED' AND c.subject_id = p.id
             WHERE p.way = 'BANK_FILE' AND (
-                m.id IS NOT NULL AND (l.end_to_end_id, l.currency, l.amount_minor)
-                    IS DISTINCT FROM (p.end_to_end_id, p.currency, -p.amount_minor)
-                OR b.id IS NOT NULL AND (b.end_to_end_id, b.currency, b.amount_minor)
-                    IS DISTINCT FROM (p.end_to_end_id, p.currency, p.amount_minor)
+                m.id IS NOT NULL AND (l.provider, l.account_key, l.end_to_end_id, l.currency, l.amount_minor)
+                    IS DISTINCT FROM (f.source, f.account_key, p.end_to_end_id, p.currency, -p.amount_minor)
+                OR b.id IS NOT NULL AND (b.provider, b.account_key, b.end_to_end_id, b.currency, b.amount_minor)
+                    IS DISTINCT FROM (f.source, f.account_key, p.end_to_end_id, p.currency, p.amount_minor)
                 OR p.state = 'PAID' AND m.id IS NULL AND c.id IS NULL
                 OR p.state = 'RETURNED' AND b.id IS NULL AND c.id IS NULL
                 OR p.state NOT IN ('PAID', 'RETURNED') AND m.id IS NOT NULL)""",
