@@ -64,6 +64,7 @@ class AuditLinkAdmin(ConsoleAdmin):
 
 @admin.register(Fact)
 class FactAdmin(ExactSearch, ConsoleAdmin):
+    found_by = ("id",)
     list_display = (
         when("created_at", "Time"),
         "name",

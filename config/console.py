@@ -49,7 +49,7 @@ UNFOLD: dict[str, Any] = {
     "DASHBOARD_CALLBACK": "common.console.dashboard.dashboard",
     "LOGIN": {"form": "common.console.sign_in.SignInForm"},
     "STYLES": [_static("console/console.css")],
-    "SCRIPTS": [_static("console/console.js")],
+    "SCRIPTS": [_static("console/console.js"), _static("console/find.js")],
     "COLORS": {
         "primary": {
             "50": "oklch(98.4% .014 180.7)",
@@ -66,7 +66,7 @@ UNFOLD: dict[str, Any] = {
         }
     },
     "SIDEBAR": {
-        "show_search": False,
+        "show_search": True,  # common.console.find
         "navigation": [
             {
                 "items": [
@@ -108,22 +108,10 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _item("Breaks", "difference", "reconciliation.break"),
                     _page("Day close", "event_available", "reconciliation.dayclose", "board"),
+                    _item("Statements", "description", "reconciliation.statement"),
+                    _item("Quarantine", "report", "reconciliation.quarantinedline"),
                     _item("Fee differences", "request_quote", "reconciliation.feeclaim"),
                     _item("Runs", "fact_check", "reconciliation.reconciliationrun"),
-                    _item("Matches", "join", "reconciliation.match"),
-                    _item("Statements", "description", "reconciliation.statement"),
-                    _item("Statement files", "draft", "reconciliation.statementfile"),
-                    _item("Statement lines", "format_list_numbered", "reconciliation.statementline"),
-                    _item("Bank lines", "account_balance", "reconciliation.bankline"),
-                    _item("Quarantine", "report", "reconciliation.quarantinedline"),
-                    _item("Bank balances", "balance", "reconciliation.bankbalance"),
-                    _item("Sources", "input", "reconciliation.source"),
-                    _item("Bank accounts", "account_balance_wallet", "reconciliation.bankaccount"),
-                    _item("Bank holidays", "event_busy", "reconciliation.bankcalendar"),
-                    _item("Remittances", "payments", "reconciliation.remittance"),
-                    _item("Match groups", "hub", "reconciliation.matchgroup"),
-                    _item("Matching rules", "tune", "reconciliation.ruleset"),
-                    _item("Rehearsals", "theater_comedy", "reconciliation.rehearsal"),
                 ],
             },
             {
@@ -134,11 +122,37 @@ UNFOLD: dict[str, Any] = {
                     _item("Where is the money", "route", "reconciliation.paymentmoney"),
                     _item("Payouts", "send_money", "reconciliation.payout"),
                     _item("Payment files", "outbox", "reconciliation.payoutfile"),
-                    _item("Our accounts for payouts", "account_balance", "reconciliation.payoutbank"),
-                    _item("Settlement lines", "receipt", "reconciliation.settlementline"),
-                    _item("Reserves released", "lock_open", "reconciliation.reserverelease"),
                     _item("Terms", "contract", "reconciliation.settlementterms"),
                     _item("Fee plans", "sell", "payments.feeplan"),
+                ],
+            },
+            {
+                "title": "Sources and rules",
+                "separator": True,
+                "collapsible": True,  # folded until one of its pages is open
+                "items": [
+                    _item("Sources", "input", "reconciliation.source"),
+                    _item("Bank accounts", "account_balance_wallet", "reconciliation.bankaccount"),
+                    _item("Our accounts for payouts", "account_balance", "reconciliation.payoutbank"),
+                    _item("Bank holidays", "event_busy", "reconciliation.bankcalendar"),
+                    _item("Matching rules", "tune", "reconciliation.ruleset"),
+                    _item("Rehearsals", "theater_comedy", "reconciliation.rehearsal"),
+                ],
+            },
+            {
+                "title": "Line by line",
+                "separator": True,
+                "collapsible": True,  # folded until one of its pages is open
+                "items": [
+                    _item("Statement lines", "format_list_numbered", "reconciliation.statementline"),
+                    _item("Bank lines", "account_balance", "reconciliation.bankline"),
+                    _item("Remittances", "payments", "reconciliation.remittance"),
+                    _item("Matches", "join", "reconciliation.match"),
+                    _item("Match groups", "hub", "reconciliation.matchgroup"),
+                    _item("Bank balances", "balance", "reconciliation.bankbalance"),
+                    _item("Statement files", "draft", "reconciliation.statementfile"),
+                    _item("Settlement lines", "receipt", "reconciliation.settlementline"),
+                    _item("Reserves released", "lock_open", "reconciliation.reserverelease"),
                     _item("Fees charged", "percent", "payments.feecharge"),
                 ],
             },

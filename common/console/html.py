@@ -116,6 +116,11 @@ def page_url(row: Model) -> str:
     return reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
 
 
+def list_url(model: type[Model]) -> str:
+    """The console list of a model."""
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
 def amounts(minor: Mapping[str, int]) -> SafeString | str:
     """Signed amounts of several currencies, one a line."""
     shown = [(money(value, currency),) for currency, value in sorted(minor.items()) if value]

@@ -135,6 +135,7 @@ def pinned(proposal: Proposal) -> Any:
 
 @admin.register(Proposal)
 class ProposalAdmin(DecideMany, ConsoleAdmin):
+    found_by = ("id",)
     list_before_template = "admin/common/proposals.html"
     empty_text = "Nothing waits for a second person."
     actions_detail = ("approve_it", "reject_it", "withdraw_it")

@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.template.response import SimpleTemplateResponse
+from django.template.response import SimpleTemplateResponse, TemplateResponse
 from django.utils import timezone
 from unfold.sites import UnfoldAdminSite
 
 from common.audit import record_action
 from common.changes import Actor
+from common.console.find import find
 
 ZONE_COOKIE = "console_zone"  # the browser's own zone, set by console.js
 
@@ -56,6 +57,14 @@ class ConsoleSite(UnfoldAdminSite):
 
         guarded_view: Callable[..., HttpResponse] = super().admin_view(update_wrapper(guarded, view), cacheable)
         return guarded_view
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """What the box of every page shows for the term `s`."""
+        term = request.GET.get("s", "")
+        results = find(self, self.get_sidebar_list(request), request, term)
+        return TemplateResponse(
+            request, "unfold/helpers/command_results.html", {"results": results, "term": term.strip()}
+        )
 
 
 def _record_refusal(request: HttpRequest) -> None:

@@ -30,6 +30,7 @@ _LEAD = "Give it to the merchant over a safe way. It is shown this once: whoever
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ConsoleAdmin):
+    found_by = ("id", "prefix")
     actions_list = ("new_key",)
     actions_detail = ("rotate", "networks", "revoke")
     list_display = (

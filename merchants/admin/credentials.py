@@ -22,6 +22,7 @@ MERCHANT = ("merchant", RelatedDropdownFilter)
 class ProviderAccountAdmin(EditableAdmin):
     """Switches may be changed. `config` may not: it says where the credentials are sent. Nor may the price: another one is a fee plan, by two people."""
 
+    found_by = ("id", "account_key")
     list_display = (
         "account_key",
         "provider",

@@ -17,6 +17,7 @@ from merchants.models import Merchant
 
 @admin.register(Merchant)
 class MerchantAdmin(EditableAdmin):
+    found_by = ("code",)
     list_display = (
         "code",
         "name",

@@ -26,6 +26,7 @@ from merchants.services.users import merchant_user_create, merchant_user_reset, 
 
 @admin.register(MerchantUser)
 class MerchantUserAdmin(ConsoleAdmin):
+    found_by = ("id", "username")
     actions_list = ("new_user",)
     actions_detail = ("reset", "switch")
     list_display = (

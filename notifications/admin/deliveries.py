@@ -52,6 +52,7 @@ def response(attempt: WebhookAttempt) -> Any:
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(ExactSearch, ConsoleAdmin):
+    found_by = ("id",)
     actions_detail = ("replay",)
     list_display = (
         "id",

@@ -70,6 +70,7 @@ def given_up(endpoint: WebhookEndpoint) -> Any:
 
 @admin.register(WebhookEndpoint)
 class WebhookEndpointAdmin(ConsoleAdmin):
+    found_by = ("id",)
     actions_detail = ("switch", "replay_span")
     list_display = (
         "url",

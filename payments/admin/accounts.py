@@ -39,6 +39,7 @@ def postings(account: Account) -> Any:
 
 @admin.register(Account)
 class AccountAdmin(ConsoleAdmin):
+    found_by = ("id",)
     list_display = (
         "id",
         "name",

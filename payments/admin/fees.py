@@ -73,6 +73,7 @@ def method(plan: FeePlan) -> str:
 
 @admin.register(FeePlan)
 class FeePlanAdmin(ConsoleAdmin):
+    found_by = ("id",)
     actions_list = ("set_price",)
     list_display = (
         related("merchant", "Merchant"),

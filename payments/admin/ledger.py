@@ -61,6 +61,7 @@ class LedgerAccountAdmin(ConsoleAdmin):
 
 @admin.register(JournalEntry)
 class JournalEntryAdmin(ReferenceSearch, ConsoleAdmin):
+    found_by = ("id",)
     transaction_path = "transaction"
     own = ("id", "fact_id")
     list_display = ("id", "fact_name", related("transaction", "Transaction"), when("booked_at", "Booked"))

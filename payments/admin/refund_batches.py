@@ -124,6 +124,7 @@ SUBJECT_PAGES["refund_batch"] = lambda subject_id: reverse("admin:payments_refun
 
 @admin.register(RefundBatch)
 class RefundBatchAdmin(ConsoleAdmin):
+    found_by = ("id",)
     empty_text = "No batch has been prepared. Begin one from a file or from a filter; nothing is refunded before a second person agrees."
     actions_list = ("new_from_file", "new_from_filter")
     actions_detail = ("propose", "outcomes", "discard")

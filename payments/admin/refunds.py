@@ -87,6 +87,7 @@ class RefundForm(ReasonForm):
 
 @admin.register(Refund)
 class RefundAdmin(ReferenceSearch, ConsoleAdmin):
+    found_by = ("id",)
     transaction_path = "transaction"
     list_display = (
         "id",

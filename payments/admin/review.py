@@ -134,6 +134,7 @@ def dialogs_of(item: ReviewItem) -> list[dict[str, str]]:
 
 @admin.register(ReviewItem)
 class ReviewItemAdmin(ReferenceSearch, ConsoleAdmin):
+    found_by = ("id",)
     transaction_path = "payment__transaction"
     actions_detail = tuple(name for name, _ in ACTIONS.values())
     list_display = (

@@ -22,7 +22,7 @@ from common.errors import CounterfoilError
 from payments.admin.filters import MethodFilter, TransactionProviderFilter
 from payments.admin.payment_page import payment_page
 from payments.admin.refunds import RefundForm
-from payments.admin.search import ReferenceSearch
+from payments.admin.search import ReferenceSearch, transactions_by_reference
 from payments.models import Transaction
 from payments.services.reviews import MAY_PROPOSE
 
@@ -74,6 +74,10 @@ class TransactionAdmin(ReferenceSearch, ConsoleAdmin):
             "sections": render_parts(TRANSACTION_PAGE, request, transaction=transaction),
         }
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))  # type: ignore[no-any-return]
+
+    def find(self, request: HttpRequest, term: str) -> Any:
+        """By any reference of a transaction, a payment, an operation or a refund of it."""
+        return self.get_queryset(request).filter(pk__in=transactions_by_reference(term))
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
         return []  # the page has its own buttons, beside the figures they act on

@@ -74,6 +74,7 @@ def all_items(run: TransferRun) -> Any:
 
 @admin.register(TransferRun)
 class TransferRunAdmin(ConsoleAdmin):
+    found_by = ("id",)
     actions_list = ("run_now",)
     list_before_template = "admin/payments/transfer_runs.html"
     list_display = (

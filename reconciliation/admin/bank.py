@@ -23,6 +23,7 @@ def match(item: BankLine | Remittance) -> Any:
 
 @admin.register(BankLine)
 class BankLineAdmin(ExactSearch, ConsoleAdmin):
+    found_by = ("reference", "end_to_end_id")
     empty_text = "No statement of a bank has come. Upload one under Statements, or wait for the nightly fetch."
     list_display = (
         "reference",
@@ -50,6 +51,7 @@ class BankLineAdmin(ExactSearch, ConsoleAdmin):
 
 @admin.register(Remittance)
 class RemittanceAdmin(ConsoleAdmin):
+    found_by = ("id",)
     empty_text = "A remittance is known as soon as a provider's statement is imported."
     list_display = (
         day("day", "Day"),

@@ -136,6 +136,11 @@ class BreakAdmin(ExactSearch, BreakLists, ConsoleAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Break]:
         return super().get_queryset(request).annotate(comment_count=Count("comments"))  # type: ignore[no-any-return]
 
+    def find(self, request: HttpRequest, term: str) -> QuerySet[Break]:
+        """The open ones about an item that `term` names."""
+        found, _ = self.get_search_results(request, Break.objects.filter(resolved_at=None), term)
+        return found
+
     def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:
         return (list_display[1],)
 

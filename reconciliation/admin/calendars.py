@@ -86,6 +86,7 @@ def days(calendar: BankCalendar) -> Any:
 
 @admin.register(BankCalendar)
 class BankCalendarAdmin(AgreedAdmin):
+    found_by = ("code",)
     empty_text = "Without a calendar, only Saturdays and Sundays are no business days. Propose one and name it in terms and sources."
     setting = CALENDAR
     form = CalendarForm

@@ -99,6 +99,7 @@ def lines(claim: FeeClaim) -> Any:
 
 @admin.register(FeeClaim)
 class FeeClaimAdmin(ConsoleAdmin):
+    found_by = ("id",)
     empty_text = "Nothing has been claimed from a provider."
     list_before_template = "admin/reconciliation/fee_differences.html"
     actions_list = ("claim",)

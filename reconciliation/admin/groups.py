@@ -108,6 +108,7 @@ def _value(field: str, value: Any, currency: str) -> Any:
 
 @admin.register(MatchGroup)
 class MatchGroupAdmin(ExactSearch, ConsoleAdmin):
+    found_by = ("id",)
     empty_text = "Every match so far is an equal pair, or there is none: a group is made where a match needs a word."
     list_display = ("id", "comparison", "rule", when("created_at", "Made"), related("proposal", "Decided by"))
     list_filter = (("comparison", ChoicesDropdownFilter), ("rule", ChoicesDropdownFilter))

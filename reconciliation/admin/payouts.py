@@ -88,6 +88,7 @@ def proof(payout: Payout) -> Any:
 
 @admin.register(Payout)
 class PayoutAdmin(ConsoleAdmin):
+    found_by = ("id", "end_to_end_id")
     empty_text = (
         "Nothing has been paid out. Propose payouts of settlements that are due; a second person releases them."
     )
@@ -298,6 +299,7 @@ def sha256(file: PayoutFile) -> Any:
 
 @admin.register(PayoutFile)
 class PayoutFileAdmin(ConsoleAdmin):
+    found_by = ("id", "message_id")
     empty_text = "No payout has left through a bank. A file is made within a minute of a release."
     actions_detail = ("download", "handed_over")
     list_display = (

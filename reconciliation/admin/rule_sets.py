@@ -148,6 +148,7 @@ class RehearsalForm(forms.Form):
 
 @admin.register(RuleSet)
 class RuleSetAdmin(ConsoleAdmin):
+    found_by = ("id",)
     actions_detail = ("copy", "edit", "rehearse", "propose", "discard")
     list_display = (
         "provider",

@@ -44,6 +44,7 @@ def totals(run: ReconciliationRun) -> Any:
 
 @admin.register(ReconciliationRun)
 class ReconciliationRunAdmin(ConsoleAdmin):
+    found_by = ("id",)
     empty_text = "Nothing has been compared yet. The nightly job compares the last finished day; a day's page of Day close does it now."
     list_display = (
         day("day", "Day"),

@@ -137,6 +137,7 @@ def payout(settlement: Settlement) -> Any:
 
 @admin.register(Settlement)
 class SettlementAdmin(ConsoleAdmin):
+    found_by = ("id",)
     empty_text = "Nothing is settled yet. Periods that have closed are settled by themselves every two hours."
     actions_detail = ("as_pdf", "as_xlsx", "as_csv")
     list_display = (

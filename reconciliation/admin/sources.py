@@ -31,6 +31,7 @@ def percent(basis_points: int, row: Any = None) -> str:
 class SourceAdmin(AgreedAdmin, EditableAdmin):
     """The name is anybody's to change who may; a new source begins with the defaults. What is agreed with it is proposed."""
 
+    found_by = ("code",)
     setting = SOURCE
     actions_detail = ("propose_change", "columns")
     list_display = ("code", "name", "side", "format", "zone", "due_days", "due_time", "is_active")

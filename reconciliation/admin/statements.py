@@ -26,6 +26,7 @@ def sha256(statement: Statement) -> Any:
 
 @admin.register(Statement)
 class StatementAdmin(StatementPages, ConsoleAdmin):
+    found_by = ("id",)
     empty_text = "No statement has come. Upload one, or wait for the nightly fetch."
     list_display = (
         day("day", "Day"),
@@ -80,6 +81,7 @@ class StatementFileChunkAdmin(ConsoleAdmin):
 
 @admin.register(StatementLine)
 class StatementLineAdmin(ExactSearch, ConsoleAdmin):
+    found_by = ("provider_reference", "our_reference")
     list_display = (
         "provider_reference",
         when("at", "Time"),

@@ -73,6 +73,32 @@ def test_a_dialog_takes_the_focus_keeps_it_and_gives_it_back(open_console: OpenP
     assert console.troubles == []
 
 
+def test_a_reference_is_found_from_any_page_by_the_keyboard_alone(open_console: OpenPage) -> None:
+    world = build_world()
+    console = open_console("support")
+    page = console.go("/admin/notifications/webhookdelivery/")
+
+    page.get_by_role("button", name="Find anything").focus()
+    page.keyboard.press("Enter")
+    box = page.get_by_role("dialog", name="Find anything")
+    expect(box.get_by_role("searchbox")).to_be_focused()
+    page.keyboard.type("trans")
+    page.keyboard.press("Escape")
+    expect(box).to_be_hidden()
+    expect(page.get_by_role("button", name="Find anything")).to_be_focused()
+
+    page.keyboard.press("Control+k")  # what was typed is there, chosen to be typed over
+    page.keyboard.type("INV-77")
+    expect(box.get_by_role("link")).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    expect(box.get_by_role("link")).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+
+    page.wait_for_url(f"**{_page(world.transaction.pk)}")
+    assert console.troubles == []
+
+
 def test_nothing_is_wider_than_a_phone(open_console: OpenPage) -> None:
     world = build_world()
     console = open_console("auditor", phone=True)
