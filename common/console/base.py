@@ -34,6 +34,8 @@ Details = Sequence[tuple[str | None, Sequence[Any]]]
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
     """Counts to 10,000 and no further: a list of millions costs no more, and nobody turns two hundred pages."""
 
+    most = COUNTED
+
     @cached_property
     def count(self) -> int:
         rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]

@@ -103,6 +103,11 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]], *, short: bool
     )
 
 
+def cut_off(shown: int, count: int, where: str = "") -> str:
+    """What stands under a list that does not show all, "The first 20 of 350."; nothing under one that does. `where` all of them are."""
+    return f"The first {shown:,} of {count:,}{f'; {where}' if where else ''}." if count > shown else ""
+
+
 def pretty_json(value: object) -> SafeString | str:
     """JSON in lines."""
     if not value:

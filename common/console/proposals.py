@@ -34,6 +34,7 @@ from common.errors import CounterfoilError
 from common.models import Proposal, ProposalState
 
 _COUNTED = 100
+_PINS = 10  # of a proposal are shown; one that has changed is enough to make it void
 
 
 def waiting(request: HttpRequest) -> str:
@@ -123,13 +124,14 @@ def pinned(proposal: Proposal) -> Any:
     if not proposal.pins:
         return html.EMPTY
     if proposal.state != ProposalState.OPEN:
-        return ", ".join(f"{pin['table']} {pin['key']}" for pin in proposal.pins[:10])
+        more = f" and {len(proposal.pins) - _PINS:,} more" if len(proposal.pins) > _PINS else ""
+        return ", ".join(f"{pin['table']} {pin['key']}" for pin in proposal.pins[:_PINS]) + more
     rows = pins_hold(proposal)
     changed = [row for row in rows if not row[2]]
     if not changed:
         return format_html("{} {} as proposed", len(rows), "row is" if len(rows) == 1 else "rows are")
     return html.table(
-        ("Row", ""), ((f"{table} {key}", html.badge("VOID", "has changed")) for table, key, _ in changed[:10])
+        ("Row", ""), ((f"{table} {key}", html.badge("VOID", "has changed")) for table, key, _ in changed[:_PINS])
     )
 
 

@@ -17,6 +17,7 @@ register.filter("mode", html.mode)
 register.filter("copyable", html.copyable)
 register.filter("page_url", html.page_url)
 register.filter("pretty_json", html.pretty_json)
+register.simple_tag(html.cut_off, name="cut_off")
 
 
 @register.simple_tag

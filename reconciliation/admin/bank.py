@@ -64,8 +64,8 @@ class RemittanceAdmin(ConsoleAdmin):
         day("due_on", "Due"),
     )
     list_filter = ("live", ("day", RangeDateFilter))
-    search_fields = ("=id", "=account_key")
-    search_help_text = "Remittance or account key"
+    search_fields = ("=id", "=account_key", "=statement__id")
+    search_help_text = "Remittance, account key or statement"
     ordering = ("-day", "provider")
     details = (
         (None, (reference("id", "Remittance"), "provider", "account_key", related("provider_account", "Account"))),

@@ -6,6 +6,7 @@ import re
 from copy import copy
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core import signing
@@ -29,7 +30,7 @@ from reconciliation.admin.break_page import candidates, minor_of, near, own_item
 from reconciliation.admin.filters import QUEUES
 from reconciliation.models import Break, BreakFilter
 from reconciliation.selectors import break_difference
-from reconciliation.services.break_files import MAX_BYTES, apply_rows, plan_of, read_rows, write_breaks
+from reconciliation.services.break_files import MAX_BYTES, MAX_ROWS, apply_rows, plan_of, read_rows, write_breaks
 from reconciliation.services.breaks import (
     break_filter_remove,
     break_filter_save,
@@ -39,8 +40,10 @@ from reconciliation.services.breaks import (
 )
 from reconciliation.services.resolutions import ADJUST, MATCH, WRITE_OFF, propose_resolution
 
-_AT_ONCE = 200
+_AT_ONCE = 200  # breaks that one act is about, all of them on its page
+_OFFERED = 50
 _SHOWN = 500
+_NAMED = 10  # of the rows of a file that were refused
 _DONE = {"assign": "Assigned", "due": "Due date set", "comment": "Noted"}
 _SALT = "reconciliation.break_file"
 _SIDES = {
@@ -110,9 +113,13 @@ class BreakLists:
         """One act on those that were chosen: a GET asks which act, a POST does it, each break on its own where it is proposed."""
         _only(request, "reconciliation.work_break")
         source = request.POST if request.method == "POST" else request.GET
-        picked = [int(pk) for pk in source.getlist("pick")[:_AT_ONCE] if pk.isdecimal()]
+        picked = {int(pk) for pk in source.getlist("pick") if pk.isdecimal() and len(pk) < 19}
+        found = len(picked)
         if request.method == "GET" and "found" in request.GET:  # not those that are ticked: all that the filters find
-            picked = self._found(request)
+            picked, found = self._found(request)
+        elif found > _AT_ONCE:
+            messages.error(request, f"Nothing was done: {found} are chosen, and one act is about at most {_AT_ONCE}.")
+            return redirect(_queue())
         rows = list(
             Break.objects.filter(pk__in=picked, resolved_at=None).select_related("operation", "owner").order_by("pk")
         )
@@ -120,8 +127,11 @@ class BreakLists:
             messages.info(request, "Choose breaks in the list first.")
             return redirect(_queue())
         form = BulkForm(request.POST or None)
+        left_out = len(picked) - len(rows)
         if request.method == "POST" and form.is_valid():
             _bulk(request, [row.pk for row in rows], form.cleaned_data)
+            if left_out:
+                messages.warning(request, f"{left_out} of the chosen left out: resolved by now, or not there.")
             return redirect(_queue())
         return self._page(
             request,
@@ -130,14 +140,17 @@ class BreakLists:
                 "title": f"{len(rows)} break{'s' if len(rows) > 1 else ''}",
                 "form": form,
                 "rows": [(row, html.amounts(break_difference(row))) for row in rows],
+                "left_out": left_out,
+                "cut_off": html.cut_off(len(picked), found, "act on these, then on the next"),
             },
         )
 
-    def _found(self, request: HttpRequest) -> list[int]:
-        """The first of what the queue's filters find, as they are in the query string of `found`."""
+    def _found(self, request: HttpRequest) -> tuple[set[int], int]:
+        """The first of what the queue's filters find, as they are in the query string of `found`, and how many they find."""
         filtered = copy(request)
         filtered.GET = QueryDict(request.GET["found"])
-        return list(self._filtered(filtered).values_list("pk", flat=True)[:_AT_ONCE])
+        rows = self._filtered(filtered)
+        return set(rows.values_list("pk", flat=True)[:_AT_ONCE]), rows.order_by().count()
 
     def _filtered(self, request: HttpRequest) -> QuerySet[Break]:
         """The queue as the query string filters it. Raises BadRequest for what no filter offers."""
@@ -147,9 +160,14 @@ class BreakLists:
             raise BadRequest("There is no such filter.") from exc
 
     def export(self, request: HttpRequest) -> Any:
-        """The queue as it is filtered, as a workbook."""
+        """The queue as it is filtered, all of it, as a workbook."""
         _only(request, "reconciliation.view_break")
         rows = self._filtered(request)
+        if (count := rows.order_by().count()) > MAX_ROWS:
+            messages.error(
+                request, f"These are {count:,} breaks, and a workbook has at most {MAX_ROWS:,}: filter the queue first."
+            )
+            return redirect(f"{_queue()}?{request.GET.urlencode()}")
         return FileResponse(
             write_breaks(rows.select_related("operation", "line", "owner", "bank_line", "remittance", "payout")),
             as_attachment=True,
@@ -168,26 +186,30 @@ class BreakLists:
                 return redirect(reverse("admin:reconciliation_break_import"))
             done, problems = apply_rows(rows, by=request.user, actor=operator(request), now=timezone.now())  # type: ignore[arg-type]
             messages.success(request, f"{done} changes made or proposed, {len(problems)} rows refused.")
-            for number, why in problems[:10]:
+            for number, why in problems[:_NAMED]:
                 messages.error(request, f"Row {number}: {why}")
+            if len(problems) > _NAMED:
+                messages.error(request, f"And {len(problems) - _NAMED} more: upload the file again to see them.")
             return redirect(_queue())
         form, refused = FileForm(request.POST or None, request.FILES or None), ""
         if request.method == "POST" and form.is_valid():
             try:
                 if form.cleaned_data["file"].size > MAX_BYTES:
                     raise InvalidRequest(f"The file is larger than {MAX_BYTES // 1_000_000} MB.")
-                rows = read_rows(form.cleaned_data["file"].read())
-                plan = plan_of(rows, by=request.user)  # type: ignore[arg-type]
+                plan = plan_of(read_rows(form.cleaned_data["file"].read()), by=request.user)  # type: ignore[arg-type]
+                signed_rows = signing.dumps(plan.rows, salt=_SALT + str(request.user.pk), compress=True)
+                if len(signed_rows) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE // 2:
+                    raise InvalidRequest("The file says too much at once: split it.")
             except CounterfoilError as exc:
                 refused = exc.message
             else:
                 context = {
                     "title": "What the file would do",
-                    "plan": [row for row in plan if row.does or row.problem][:_SHOWN],
-                    "unchanged": sum(not (row.does or row.problem) for row in plan),
-                    "changing": sum(bool(each.does) for each in plan),
-                    "failing": sum(bool(each.problem) for each in plan),
-                    "rows": signing.dumps(rows, salt=_SALT + str(request.user.pk), compress=True),
+                    "plan": plan.planned[:_SHOWN],
+                    "unchanged": plan.unchanged,
+                    "changing": sum(bool(each.does) for each in plan.planned),
+                    "failing": sum(bool(each.problem) for each in plan.planned),
+                    "rows": signed_rows,
                 }
                 return self._page(request, "admin/reconciliation/break/import.html", context)
         context = {
@@ -233,12 +255,14 @@ class BreakLists:
         term = request.GET.get("q", "").strip()
         own = own_item(found)
         wanted, currency = minor_of(own), own.currency
-        offered = [(row, near(row, found), minor_of(row)) for row in candidates(found, term)]
+        free = candidates(found, term, limit=_OFFERED + 1)
+        offered = [(row, near(row, found), minor_of(row)) for row in free[:_OFFERED]]
         context = {
             "title": "Match by hand",
             "found": found,
             "form": form,
             "offered": offered,
+            "more": len(free) > _OFFERED,
             "term": term,
             "wanted": wanted,
             "currency": currency,

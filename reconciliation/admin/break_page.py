@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, When
+from django.db.models.functions import Abs
+
 from common.console import html
 from common.models import Proposal, ProposalState
 from common.money import Money
@@ -196,7 +199,7 @@ def _nearest(found: Break) -> list[Near]:
     if noted:
         return [each for each in noted if each is not None]
     two = (found.line is not None and found.operation is not None) or (found.bank_line_id and found.remittance_id)
-    return [] if two else [near(item, found) for item in candidates(found)[:3]]
+    return [] if two else [near(item, found) for item in candidates(found, limit=3)]
 
 
 def _noted(entry: dict[str, Any], found: Break) -> Near | None:
@@ -265,7 +268,7 @@ def _why(difference: int, currency: str) -> str:
     return f"{currency} {html.amount_text(Money(abs(difference), currency))} {'more' if difference > 0 else 'less'}, another reference."
 
 
-def candidates(found: Break, term: str = "", limit: int = 50) -> list[Any]:
+def candidates(found: Break, term: str = "", *, limit: int) -> list[Any]:
     """Free items of the other side, nearest in amount first: within a week, or (with `term`) by any of their references."""
     if found.bank_line is not None:
         return _remittances(found.bank_line, found, term, limit)
@@ -296,8 +299,9 @@ def _operations(line: StatementLine, found: Break, term: str, limit: int) -> lis
         rows = rows.filter(ended_at__range=(line.at - _NEAR, line.at + _NEAR), currency=line.currency)
         if line.provider_account_id is not None:
             rows = rows.filter(payment__provider_account=line.provider_account_id)
-    found_rows = list(rows.order_by("ended_at")[:2000])
-    return sorted(found_rows, key=lambda row: (abs(signed(row) - line.amount_minor), row.pk))[:limit]
+    refund = When(kind=Kind.REFUND, then=-F("amount_minor"))
+    minor = Case(refund, default=F("amount_minor"), output_field=BigIntegerField())
+    return _nearest_of(rows, minor, line.amount_minor, limit)
 
 
 def _remittances(line: BankLine, found: Break, term: str, limit: int) -> list[Remittance]:
@@ -306,9 +310,7 @@ def _remittances(line: BankLine, found: Break, term: str, limit: int) -> list[Re
         rows = rows.filter(pk=term) | rows.filter(account_key=term)
     else:
         rows = rows.filter(currency=line.currency, due_on__range=(line.booked_on - 4 * _NEAR, line.booked_on + _NEAR))
-    return sorted(rows.order_by("due_on")[:2000], key=lambda row: (abs(row.net_minor - line.amount_minor), row.pk))[
-        :limit
-    ]
+    return _nearest_of(rows, F("net_minor"), line.amount_minor, limit)
 
 
 def _bank_lines(due_on: date, found: Break, term: str, limit: int) -> list[BankLine]:
@@ -317,8 +319,7 @@ def _bank_lines(due_on: date, found: Break, term: str, limit: int) -> list[BankL
         rows = rows.filter(reference=term) | rows.filter(end_to_end_id=term)
     else:
         rows = rows.filter(currency=found.our_currency, booked_on__range=(due_on - _NEAR, due_on + 4 * _NEAR))
-    wanted = found.our_minor or 0
-    return sorted(rows.order_by("booked_on")[:2000], key=lambda row: (abs(row.amount_minor - wanted), row.pk))[:limit]
+    return _nearest_of(rows, F("amount_minor"), found.our_minor or 0, limit)
 
 
 def _lines(operation: Operation, found: Break, term: str, limit: int) -> list[StatementLine]:
@@ -328,12 +329,14 @@ def _lines(operation: Operation, found: Break, term: str, limit: int) -> list[St
     else:
         at = operation.ended_at or operation.created_at
         rows = rows.filter(
+            Exists(Break.objects.filter(line=OuterRef("pk"), resolved_at=None)),
             at__range=(at - _NEAR, at + _NEAR),
             currency=operation.currency,
             provider_account=operation.payment.provider_account_id,
-            breaks__resolved_at=None,
-            breaks__isnull=False,
         )
-    found_rows = list(rows.distinct().order_by("at")[:2000])
-    wanted = signed(operation)
-    return sorted(found_rows, key=lambda row: (abs(row.amount_minor - wanted), row.pk))[:limit]
+    return _nearest_of(rows, F("amount_minor"), signed(operation), limit)
+
+
+def _nearest_of(rows: Any, minor: Any, wanted: int, limit: int) -> list[Any]:
+    """Of all these the nearest in amount; the database looks at each."""
+    return list(rows.annotate(off=Abs(minor - wanted)).order_by("off", "pk")[:limit])

@@ -35,6 +35,8 @@ from reconciliation.services.closing import CLOSE, REOPEN, day_close, propose_cl
 from reconciliation.services.compare import COMPARE, FETCH, day_ask, day_key, last_fetch
 from reconciliation.services.day_figures import day_figures, is_over
 
+_STATEMENTS = 20
+
 
 class DateConverter:
     regex = r"\d{4}-\d{2}-\d{2}"
@@ -144,7 +146,7 @@ class DayCloseAdmin(ConsoleAdmin):
         history = list(DayClose.objects.filter(**key).select_related("proposal").order_by("-number"))
         closed = bool(history) and history[0].state == "CLOSED"
         figures = day_figures(**key)
-        open_breaks = Break.objects.filter(**key, resolved_at=None)
+        open_breaks, statements = Break.objects.filter(**key, resolved_at=None), Statement.objects.filter(**key)
         query = f"?provider={provider}&live__exact={int(key['live'])}&day__range__gte={of}&day_from={of}&day_to={of}"
         context = {
             "title": f"{source.name}, {of:%-d %b %Y}",
@@ -155,9 +157,9 @@ class DayCloseAdmin(ConsoleAdmin):
             "over": is_over(provider, of, now),
             "history": history,
             "key": key,
-            "statements": Statement.objects.filter(**key)
-            .select_related("provider_account")
-            .order_by("-received_at")[:20],
+            "statements": statements.select_related("provider_account").order_by("-received_at")[:_STATEMENTS],
+            "more_statements": max(0, statements.count() - _STATEMENTS),
+            "statements_url": reverse("admin:reconciliation_statement_changelist") + query,
             "last_run": ReconciliationRun.objects.filter(**key).order_by("-started_at").first(),
             "breaks": [
                 (found, html.amounts(break_difference(found)))

@@ -38,6 +38,7 @@ from reconciliation.services.fee_claims import (
 )
 
 _SHOWN = 100
+_MONTHS = 60
 
 
 class ClaimForm(ReasonForm):
@@ -134,7 +135,14 @@ class FeeClaimAdmin(ConsoleAdmin):
         return bool(request.user.has_perm("reconciliation.claim_fees"))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        context = {"differences": fee_differences(), "can_claim": self.has_claim_permission(request)}
+        found = fee_differences()
+        context = {
+            "differences": found[:_MONTHS],
+            "differences_cut": html.cut_off(
+                _MONTHS, len(found), "Claim a month offers each that has something to claim"
+            ),
+            "can_claim": self.has_claim_permission(request),
+        }
         return super().changelist_view(request, context | (extra_context or {}))
 
     @action(

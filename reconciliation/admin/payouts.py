@@ -47,12 +47,14 @@ class ProposeForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        open_ = settlements_to_pay()[:MOST]
+        open_, count = settlements_to_pay()[:MOST], settlements_to_pay().count()
         self.fields["settlements"].choices = [(each.pk, _offer(each)) for each in open_]  # type: ignore[attr-defined]
         today = timezone.localdate()
         self.fields["settlements"].initial = [each.pk for each in open_ if each.pay_on <= today]
         if not open_:
             self.fields["settlements"].help_text = "Nothing is to be paid out."
+        elif count > MOST:
+            self.fields["settlements"].help_text = html.cut_off(MOST, count, "propose these, then the others")
 
 
 def _offer(settlement: Settlement) -> Any:
@@ -273,7 +275,7 @@ def payout_count(file: PayoutFile) -> str:
 @column("payouts_table", "Payouts")
 def payouts_of(file: PayoutFile) -> Any:
     rows = file.payouts.select_related("merchant").order_by("pk")[:_SHOWN]
-    return html.table(
+    shown = html.table(
         ("Reference", "Merchant", "Amount", "State"),
         (
             (
@@ -285,6 +287,9 @@ def payouts_of(file: PayoutFile) -> Any:
             for payout in rows
         ),
     )
+    every = f"{reverse('admin:reconciliation_payout_changelist')}?q={file.message_id}"
+    note = html.link(every, f"All {file.payout_count:,} payouts") if file.payout_count > _SHOWN else ""
+    return format_html("{}{}", shown, note)
 
 
 @column("paid_from", "From")

@@ -55,11 +55,16 @@ def figures_shown(figures: dict[str, Any]) -> Any:
     rows = [
         ("Unexplained", html.amounts(figures["unexplained"])),
         ("Open breaks, carried forward", f"{figures['open_breaks']}{f': {kinds}' if kinds else ''}"),
-        ("Without a complete statement", ", ".join(figures["missing"][:_SHOWN]) or "none"),
+        ("Without a complete statement", _some(figures["missing"]) or "none"),
         ("Lines in quarantine", figures["quarantined"]),
         ("Lines", figures["lines"]),
     ]
     return format_html('<dl class="cf-facts">{}</dl>', format_html_join("", "<div><dt>{}</dt><dd>{}</dd></div>", rows))
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _reopening(proposal: Proposal) -> Any:

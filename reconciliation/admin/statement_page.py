@@ -141,6 +141,8 @@ class StatementPages:
 def statement_context(statement: Statement) -> dict[str, Any]:
     """The figures of the page's upper part."""
     lines = statement.quarantined_lines.order_by("number")
+    problems = statement.reason.splitlines()
+    balances, remittances = statement.balances.all(), statement.remittances.order_by("account_key", "currency", "part")
     stated, unread = statement.stated, lines.exclude(state=QuarantineState.FIXED).count()
     controls = [
         (name, text_of(stated[key]) if key != "lines" else stated[key], text_of(found) if key != "lines" else found)
@@ -156,13 +158,17 @@ def statement_context(statement: Statement) -> dict[str, Any]:
         "statement": statement,
         "refused": statement.state == StatementState.REFUSED,
         "waits": statement.state == StatementState.WAITING,
-        "problems": statement.reason.splitlines()[:_SHOWN],
+        "shown": _SHOWN,
+        "problems": problems[:_SHOWN],
+        "problem_count": len(problems),
         "repeated": statement.line_count - statement.new_line_count - unread,
         "waiting": lines.filter(state=QuarantineState.OPEN).count(),
         "controls": controls,
         "quarantined": lines[:_SHOWN],
-        "balances": statement.balances.all()[:_SHOWN],
-        "remittances": statement.remittances.order_by("account_key", "currency", "part")[:_SHOWN],
+        "balances": balances[:_SHOWN],
+        "balance_count": balances.count(),
+        "remittances": remittances[:_SHOWN],
+        "remittance_count": remittances.count(),
         "has_file": StatementFile.objects.filter(pk=statement.pk).exists(),
     }
 

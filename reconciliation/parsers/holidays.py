@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from datetime import date
 
+_NAMED = 10  # of the lines that are wrong
+
 
 class BadHolidays(ValueError):
     """`problems`: a sentence for each line that is wrong."""
@@ -29,7 +31,8 @@ def parse_holidays(text: str) -> dict[str, str]:
         elif found.setdefault(day, name) != name:
             problems.append(f"Line {number}: {day} is there already, as {found[day]}.")
     if problems:
-        raise BadHolidays(problems[:10])
+        more = [f"{len(problems) - _NAMED} more lines are wrong."] if len(problems) > _NAMED else []
+        raise BadHolidays(problems[:_NAMED] + more)
     return dict(sorted(found.items()))
 
 

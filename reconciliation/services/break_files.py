@@ -9,13 +9,15 @@ from __future__ import annotations
 import io
 import tempfile
 import zipfile
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
+from itertools import islice
 from typing import IO, Any
 
 import xlsxwriter
 from django.contrib.auth.models import User
+from django.db.models import QuerySet
 from django.utils import timezone
 from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
@@ -30,9 +32,11 @@ from reconciliation.selectors import break_difference
 from reconciliation.services.breaks import WORK, breaks_assign, breaks_comment, breaks_set_due
 from reconciliation.services.resolutions import ADJUST, DISPUTE, MATCH, WRITE_OFF, propose_resolution
 
-MAX_BYTES = 5_000_000
-MAX_ROWS = 5_000
-_MAX_UNZIPPED = 100_000_000
+MAX_ROWS = 50_000
+MAX_BYTES = 20_000_000
+_MAX_UNZIPPED = 200_000_000
+_MOST = 5_000  # rows of a file that do something
+_AT_ONCE = 1_000  # rows whose breaks are looked up in one query
 _READ = ("Break", "Owner", "Due date", "Comment", "Resolution", "Reason")
 _HEADS = (
     ("Break", 9), ("Kind", 24), ("Day", 11), ("Source", 10), ("Mode", 7), ("Our reference", 26), ("Their reference", 26),
@@ -52,8 +56,17 @@ class Planned:
     problem: str = ""
 
 
-def write_breaks(rows: Iterable[Break]) -> IO[bytes]:
-    """A workbook of the breaks, row by row to disk; the caller closes it."""
+@dataclass(slots=True)
+class Plan:
+    """The rows of a file that do something or are refused, what each would do, and how many others there are."""
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    planned: list[Planned] = field(default_factory=list)
+    unchanged: int = 0
+
+
+def write_breaks(rows: QuerySet[Break]) -> IO[bytes]:
+    """A workbook of all the breaks, row by row to disk; the caller closes it."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 -- handed to the response, which closes it
     book = xlsxwriter.Workbook(
         file,
@@ -76,7 +89,7 @@ def write_breaks(rows: Iterable[Break]) -> IO[bytes]:
         heads.index("Resolution"),
         {"validate": "list", "source": list(RESOLUTIONS)},
     )
-    for number, found in enumerate(rows[:MAX_ROWS] if not isinstance(rows, list) else rows, start=1):  # type: ignore[index]
+    for number, found in enumerate(rows.iterator(chunk_size=_AT_ONCE), start=1):
         _write(sheet, number, found, dated, formats)
     book.close()
     file.seek(0)
@@ -118,8 +131,8 @@ def _references(found: Break) -> tuple[str, str]:
     )
 
 
-def read_rows(content: bytes) -> list[dict[str, Any]]:
-    """What the rows say, as plain values: {"number", "break", "owner", "due", "comment", "resolution", "reason"}.
+def read_rows(content: bytes) -> Iterator[dict[str, Any]]:
+    """What each row says, as plain values: {"number", "break", "owner", "due", "comment", "resolution", "reason"}.
 
     Raises InvalidRequest (no workbook of ours, too large), CardDataNotAllowed.
     """
@@ -130,13 +143,13 @@ def read_rows(content: bytes) -> list[dict[str, Any]]:
             if sum(part.file_size for part in parts.infolist()) > _MAX_UNZIPPED:
                 raise InvalidRequest("The file is too large when it is unpacked.")
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
-        return _rows(book.worksheets[0].iter_rows(values_only=True))
+        yield from _rows(book.worksheets[0].iter_rows(values_only=True))
     except (zipfile.BadZipFile, InvalidFileException, KeyError, IndexError, ValueError, SyntaxError) as exc:
         raise InvalidRequest("The file cannot be read as an XLSX workbook.") from exc
 
 
-def _rows(lines: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+def _rows(lines: Iterable[Sequence[Any]]) -> Iterator[dict[str, Any]]:
+    found = 0
     at: dict[str, int] = {}
     for number, cells in enumerate(lines, start=1):
         if number == 1:
@@ -147,24 +160,22 @@ def _rows(lines: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
             continue
         if not any(cell not in (None, "") for cell in cells):
             continue
-        if len(found) == MAX_ROWS:
+        if found == MAX_ROWS:
             raise InvalidRequest(f"A file has at most {MAX_ROWS:,} rows.")
+        found += 1
         given = {name: cells[at[name]] if at[name] < len(cells) else None for name in _READ}
         if any(contains_card_number(str(cell)) for cell in (given["Comment"], given["Reason"]) if cell):
             raise CardDataNotAllowed(f"Row {number} holds a card number. Remove it and upload the file again.")
         due = given["Due date"]
-        found.append(
-            {
-                "number": number,
-                "break": _text(given["Break"]),
-                "owner": _text(given["Owner"]),
-                "due": due.date().isoformat() if isinstance(due, datetime) else _text(due),
-                "comment": _text(given["Comment"]),
-                "resolution": _text(given["Resolution"]).lower(),
-                "reason": _text(given["Reason"]),
-            }
-        )
-    return found
+        yield {
+            "number": number,
+            "break": _text(given["Break"]),
+            "owner": _text(given["Owner"]),
+            "due": due.date().isoformat() if isinstance(due, datetime) else _text(due),
+            "comment": _text(given["Comment"]),
+            "resolution": _text(given["Resolution"]).lower(),
+            "reason": _text(given["Reason"]),
+        }
 
 
 def _text(value: Any) -> str:
@@ -173,23 +184,40 @@ def _text(value: Any) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip()
 
 
-def plan_of(rows: Sequence[dict[str, Any]], *, by: User) -> list[Planned]:
-    """What each row would do, or why it is refused. Changes nothing."""
-    ids = [int(row["break"]) for row in rows if row["break"].isdecimal() and len(row["break"]) < 19]
-    breaks = {found.pk: found for found in Break.objects.filter(pk__in=ids).select_related("owner")}
-    people = {user.get_username(): user for user in User.objects.filter(username__in={row["owner"] for row in rows})}
-    seen: set[str] = set()
-    planned = []
-    for row in rows:
-        try:
-            if row["break"] in seen:
-                raise InvalidRequest("The break is in the file twice.")
+def plan_of(rows: Iterable[dict[str, Any]], *, by: User) -> Plan:
+    """What the rows would do, or why they are refused. Changes nothing. Raises InvalidRequest (more than 5,000 rows do something)."""
+    plan, seen = Plan(), set[str]()
+    rows = iter(rows)
+    while some := list(islice(rows, _AT_ONCE)):
+        ids = [int(row["break"]) for row in some if _is_key(row["break"])]
+        breaks = {found.pk: found for found in Break.objects.filter(pk__in=ids).select_related("owner")}
+        names = {row["owner"] for row in some}
+        people = {user.get_username(): user for user in User.objects.filter(username__in=names)}
+        for row in some:
+            found = breaks.get(int(row["break"])) if _is_key(row["break"]) else None
+            planned = _planned(row, found, people, by, seen)
             seen.add(row["break"])
-            found = breaks.get(int(row["break"])) if row["break"].isdecimal() and len(row["break"]) < 19 else None
-            planned.append(Planned(row["number"], row["break"], tuple(_steps(row, found, people, by))))
-        except CounterfoilError as exc:
-            planned.append(Planned(row["number"], row["break"], problem=exc.message))
-    return planned
+            if not (planned.does or planned.problem):
+                plan.unchanged += 1
+                continue
+            if len(plan.rows) == _MOST:
+                raise InvalidRequest(f"More than {_MOST:,} rows of the file do something: split it.")
+            plan.rows.append(row)
+            plan.planned.append(planned)
+    return plan
+
+
+def _planned(row: dict[str, Any], found: Break | None, people: dict[str, User], by: User, seen: set[str]) -> Planned:
+    try:
+        if row["break"] in seen:
+            raise InvalidRequest("The break is in the file twice.")
+        return Planned(row["number"], row["break"], tuple(_steps(row, found, people, by)))
+    except CounterfoilError as exc:
+        return Planned(row["number"], row["break"], problem=exc.message)
+
+
+def _is_key(text: str) -> bool:
+    return text.isdecimal() and len(text) < 19
 
 
 def _steps(row: dict[str, Any], found: Break | None, people: dict[str, User], by: User) -> list[str]:
@@ -248,10 +276,11 @@ def apply_rows(
 ) -> tuple[int, list[tuple[int, str]]]:
     """Do what the rows say, each on its own. Returns how many changes were made or proposed, and the refused rows with the reason."""
     done, problems = 0, []
-    for row, planned in zip(rows, plan_of(rows, by=by), strict=True):
+    plan = plan_of(rows, by=by)
+    for row, planned in zip(plan.rows, plan.planned, strict=True):
         if planned.problem:
             problems.append((planned.number, planned.problem))
-        elif planned.does:
+        else:
             try:
                 done += _apply(row, by, actor, now)
             except CounterfoilError as exc:

@@ -35,7 +35,7 @@ _DIFFERENCES = """
            coalesce(sum(b.our_minor - b.their_minor) FILTER (WHERE b.their_minor < b.our_minor), 0) AS under_minor
     FROM reconciliation_break b LEFT JOIN fee_claim_line c ON c.line_id = b.line_id
     WHERE b.kind = 'FEE_MISMATCH' AND b.line_id IS NOT NULL AND (b.resolved_at IS NULL OR c.line_id IS NOT NULL)
-    GROUP BY 1, 2, 3, 4 ORDER BY 4 DESC, 1, 2, 3 LIMIT %s"""
+    GROUP BY 1, 2, 3, 4 ORDER BY 4 DESC, 1, 2, 3"""
 
 # One row for each line, however many breaks of it there were; the newest says what was agreed.
 _CLAIM = """
@@ -74,10 +74,10 @@ class Difference:
         return self.over_count - self.claimed_count
 
 
-def fee_differences(*, limit: int = 60) -> list[Difference]:
+def fee_differences() -> list[Difference]:
     """By provider, mode, currency and month, the newest first."""
     with connection.cursor() as cursor:
-        cursor.execute(_DIFFERENCES, [limit])
+        cursor.execute(_DIFFERENCES)
         return [Difference(*row) for row in cursor.fetchall()]
 
 

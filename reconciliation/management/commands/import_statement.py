@@ -22,6 +22,7 @@ from reconciliation.parsers.bytes import TooLarge
 from reconciliation.services.imports import Imported, statement_import
 
 ACTOR = Actor("system:import_statement")
+_SHOWN = 20
 
 
 class Command(BaseCommand):
@@ -87,7 +88,9 @@ class Command(BaseCommand):
                 )
             )
         if waiting:
-            reasons = "\n".join(f"line {line.number}: {line.reason}" for line in waiting[:20])
+            reasons = "\n".join(f"line {line.number}: {line.reason}" for line in waiting[:_SHOWN])
+            if len(waiting) > _SHOWN:
+                reasons += f"\n... and {len(waiting) - _SHOWN} more."
             raise CommandError(
                 f"{len(waiting)} lines could not be read and wait in quarantine.\n{reasons}", returncode=1
             )
