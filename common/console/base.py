@@ -86,24 +86,26 @@ class ConsoleAdmin(ModelAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return any(_filters_by(item, lookup) for item in self.get_list_filter(request))
 
-    def get_urls(self) -> list[Any]:
-        """A row's address with what cannot be a key is 404, whatever its view would do with it."""
-        urls = super().get_urls()
+    @property
+    def urls(self) -> list[Any]:
+        """An address with what cannot be a key is 404, whatever its view would do with it; the addresses that a page adds too."""
+        urls = self.get_urls()
         for url in urls:
-            if "object_id" in url.pattern.converters:
+            if url.pattern.converters:
                 url.callback = self._of_a_key(url.callback)
         return urls  # type: ignore[no-any-return]
 
     def _of_a_key(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)
-        def checked(request: HttpRequest, *args: Any, object_id: str, **kwargs: Any) -> HttpResponse:
+        def checked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if any("\x00" in unquote(str(value)) for value in kwargs.values()):  # no text of the database has one
+                raise Http404
             try:
-                key = self.opts.pk.to_python(unquote(object_id))
+                if "object_id" in kwargs:
+                    self.opts.pk.to_python(unquote(str(kwargs["object_id"])))
             except ValidationError as exc:
                 raise Http404 from exc
-            if "\x00" in str(key):  # no text of the database has one
-                raise Http404
-            return view(request, *args, object_id=object_id, **kwargs)
+            return view(request, *args, **kwargs)
 
         return checked
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
 import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.db import connection
 from django.db.models import Model
 from django.test.utils import CaptureQueriesContext
+from django.urls import NoReverseMatch, URLPattern, URLResolver, reverse
 
 from common.console.base import ConsoleAdmin
 from common.models import AuditRecord
@@ -41,6 +46,43 @@ def test_every_list_and_page_opens(world: World, sign_in: SignIn) -> None:
         for url in (_base(model), _base(model) + "?q=KEDAI", f"{_base(model)}{row.pk}/change/"):
             response = client.get(url)
             assert response.status_code == 200, f"{url}: {response.status_code}"
+
+
+def _addresses() -> list[tuple[str, list[str]]]:
+    """The name of every address of ours in the console that takes a key, and the names of what it takes."""
+    ours = tuple(f"{app}_" for app in OURS)
+    found = [(url.name, list(url.pattern.converters)) for url in _flat(admin.site.urls[0])]
+    return [(f"admin:{name}", keys) for name, keys in found if keys and name and name.startswith(ours)]
+
+
+def _flat(urls: list[Any]) -> Iterator[URLPattern]:
+    for url in urls:
+        if isinstance(url, URLResolver):
+            yield from _flat(url.url_patterns)
+        else:
+            yield url
+
+
+@pytest.mark.parametrize("key", ["\x00", "a\x00b"])
+def test_an_address_that_is_no_key_is_not_found(world: World, sign_in: SignIn, key: str) -> None:
+    client = sign_in("superuser")
+    addresses = _addresses()
+    assert {name for name, _ in addresses} >= {
+        "admin:reconciliation_statement_file",
+        "admin:reconciliation_dayclose_day",
+        "admin:payments_transaction_refund",
+        "admin:common_proposal_approve_it",
+    }
+    good = {"mode_name": "test", "of": date(2026, 3, 2)}
+
+    for name, keys in addresses:
+        allowed = {404}
+        try:
+            url = reverse(name, args=[good.get(each, key) for each in keys])
+        except NoReverseMatch:  # it takes numbers only; this is a key of nothing
+            url, allowed = reverse(name, args=[10**30 for _ in keys]), {302, 403, 404}
+        answers = {client.get(url).status_code, client.post(url, {"_form_submitted": "True"}).status_code}
+        assert answers <= allowed, f"{url}: {answers}"
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model._meta.label)
