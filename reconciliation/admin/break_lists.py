@@ -227,7 +227,11 @@ class BreakLists:
         _only(request, "reconciliation.work_break", post=True)
         found = get_object_or_404(Break, pk=object_id)
         me: Any = request.user
-        breaks_assign(break_ids=[found.pk], owner=me, by=me, actor=operator(request), now=timezone.now())
+        try:
+            with or_busy():
+                breaks_assign(break_ids=[found.pk], owner=me, by=me, actor=operator(request), now=timezone.now())
+        except CounterfoilError as exc:
+            messages.error(request, exc.message)
         return redirect(html.page_url(found))
 
     def match(self, request: HttpRequest, object_id: int) -> HttpResponse:

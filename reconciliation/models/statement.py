@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from common.fields import currency_field, id_field, minor_field
 from common.money import Money
@@ -92,12 +92,27 @@ class Statement(models.Model):
             models.CheckConstraint(condition=Q(state__in=StatementState.values), name="statement_state_known"),
             models.CheckConstraint(condition=Q(controls__in=Controls.values), name="statement_controls_known"),
             models.CheckConstraint(
-                condition=Q(quarantined_count__lte=models.F("line_count")), name="statement_quarantined_within_lines"
+                condition=Q(quarantined_count__lte=F("line_count")), name="statement_quarantined_within_lines"
             ),
             models.CheckConstraint(
                 condition=Q(state="IMPORTED", imported_at__isnull=False, reason="")
                 | (Q(state__in=["REFUSED", "WAITING"], imported_at=None, new_line_count=0) & ~Q(reason="")),
                 name="statement_refused_has_a_reason_and_no_lines",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="WAITING") | Q(page__isnull=False, page__has_keys=["account", "key", "number"]),
+                name="statement_waits_as_a_page",
+            ),
+            models.UniqueConstraint(
+                "provider",
+                "provider_account",
+                "live",
+                F("page__account"),
+                F("page__key"),
+                F("page__number"),
+                condition=Q(state="WAITING"),
+                nulls_distinct=False,
+                name="statement_one_page_of_a_number_waits",
             ),
         ]
         indexes = [models.Index(fields=["provider", "live", "day"], name="statement_by_day")]

@@ -40,7 +40,7 @@ from reconciliation.parsers.base import Item, Reader, RefusedFile, Unread
 from reconciliation.parsers.bytes import Fingerprint, fingerprint, pieces
 from reconciliation.services.incoming import ENTRIES, LINES, Kept
 from reconciliation.services.locks import hold, patient
-from reconciliation.services.pages import files_of, pages_move, pages_with
+from reconciliation.services.pages import files_of, pages_move, pages_replace, pages_with
 from reconciliation.services.readers import Expected, open_pages, open_reader, table_of
 from reconciliation.services.remittances import remittances_announce
 from reconciliation.services.staging import Staged, stage
@@ -101,6 +101,7 @@ def statement_import(
         try:
             pages = pages_with(statement, expected, file)
             if pages and pages.missing:
+                pages_replace(pages, statement, actor, now)
                 _set_aside(statement, StatementState.WAITING, pages.missing)
             else:
                 with database.atomic(), ExitStack() as opened:
@@ -131,6 +132,8 @@ def statement_import(
             },
             now=now,
         )
+        if pages and statement.state == StatementState.IMPORTED:
+            pages_replace(pages, statement, actor, now)
         if pages and statement.state != StatementState.REFUSED:
             pages_move(pages, statement, actor, now)
         crashpoint("import.before_commit")

@@ -78,11 +78,15 @@ def files_of(pages: Pages, statement: Statement, file: BinaryIO, opened: ExitSta
     return files
 
 
-def pages_move(pages: Pages, statement: Statement, actor: Actor, now: datetime) -> None:
-    """What the new page, which is taken in, means for the others: replaced, or imported with it, which has their lines."""
+def pages_replace(pages: Pages, statement: Statement, actor: Actor, now: datetime) -> None:
+    """The pages whose place the new one takes wait no longer. Before it is written: only one of a number may wait."""
     for page in pages.replaced:
         page.page = (page.page or {}) | {"replaced": True}
         _move(page, StatementState.REFUSED, f"replaced by {statement.pk}", actor, now)
+
+
+def pages_move(pages: Pages, statement: Statement, actor: Actor, now: datetime) -> None:
+    """What the new page, which is taken in, means for those that stay: imported with it, which has their lines, or waiting for less."""
     if statement.state == StatementState.IMPORTED:
         for page in pages.found.values():
             if page is not statement:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -221,6 +223,67 @@ def test_many_that_cannot_be_proposed_now_are_said_to_be_busy(orphan: Break, mis
     assert not Proposal.objects.exists()
     client.post(f"{QUEUE}bulk/", chosen | {"act": "write_off", "text": "Small"})
     assert Proposal.objects.count() == 2
+
+
+@contextmanager
+def a_run_at_work(found: Break) -> Iterator[None]:
+    """What a run holds until it ends, held by another connection: its lock, and the rows of the breaks that it has seen again. We wait 20 ms."""
+    with psycopg.connect(**connection.get_connection_params()) as run, connection.cursor() as cursor:
+        name = f"reconcile:{found.provider}:{found.live}"
+        run.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+        run.execute("UPDATE reconciliation_break SET last_seen_at = now() WHERE id = %s", [found.pk])
+        cursor.execute("SET lock_timeout = '20ms'")
+        try:
+            yield
+        finally:
+            cursor.execute("RESET lock_timeout")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("name", "given", "done"),
+    [
+        ("take", {}, "break.assigned"),
+        ("assign", {"owner": "boss"}, "break.assigned"),
+        ("comment", {"comment": "Asked them"}, "break.commented"),
+        ("due", {"due_on": "2026-04-01", "reason": "Known"}, "break.due_set"),
+    ],
+)
+def test_one_act_while_a_run_is_at_work_is_said_to_be_busy(
+    orphan: Break, name: str, given: dict[str, str], done: str
+) -> None:
+    client = browser()
+    posted = {key: person("boss", "finance_lead").pk if key == "owner" else value for key, value in given.items()}
+    before = Break.objects.values().get(pk=orphan.pk)
+
+    with a_run_at_work(orphan):
+        busy = client.post(act(orphan, name), posted | {"_form_submitted": "True"})
+
+    assert busy.status_code == 302
+    assert said(busy) == "Something else is at work on it, such as a run. Nothing was done: try again."
+    acts = AuditRecord.objects.filter(subject_id=str(orphan.pk))
+    assert (BreakComment.objects.count(), acts.count()) == (0, 0)
+    assert Break.objects.values().get(pk=orphan.pk) | {"last_seen_at": None} == before | {"last_seen_at": None}
+    client.post(act(orphan, name), posted | {"_form_submitted": "True"})
+    assert acts.get().action == done
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_yes_while_a_run_is_at_work_is_said_to_be_busy(orphan: Break) -> None:
+    browser().post(act(orphan, "write-off"), REASON)
+    lead, proposal = browser("finance_lead"), Proposal.objects.get()
+    approve = f"/admin/common/proposal/{proposal.pk}/approve/"
+
+    with a_run_at_work(orphan):
+        busy = lead.post(approve, REASON)
+
+    assert "Something else is at work on it, such as a run. Nothing was done: try again." in said(busy)
+    proposal.refresh_from_db()
+    orphan.refresh_from_db()
+    assert (proposal.state, proposal.decided_by, orphan.resolved_at) == ("OPEN", None, None)
+    assert not MatchGroup.objects.exists()
+    lead.post(approve, REASON)
+    assert Proposal.objects.get().state == "EXECUTED"
 
 
 def test_the_queue_has_filters_of_ones_own(orphan: Break, missing: Break) -> None:

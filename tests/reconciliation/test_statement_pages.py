@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import IntegrityError
+from django.db import transaction as database
 
+from common.database import constraint_of
 from common.errors import InvalidState, NotFound
 from common.models import AuditRecord
 from reconciliation.models import BankBalance, BankLine, Source, Statement
@@ -204,6 +207,30 @@ def test_a_replaced_page_waits_no_longer_and_does_not_come_back() -> None:
     old.refresh_from_db()
     good.refresh_from_db()
     assert (old.state, good.state, wrong()) == ("REFUSED", "IMPORTED", {})
+
+
+def test_the_database_lets_one_page_of_a_number_wait() -> None:
+    kept = taken(page(1))
+    row = Statement.objects.values().get(pk=kept.pk)
+    other = {"id": "stm_other", "sha256": bytes(32)}
+
+    def refused(**values: Any) -> str:
+        with pytest.raises(IntegrityError) as caught, database.atomic():
+            Statement.objects.create(**row | other | values)
+        return constraint_of(caught.value)
+
+    assert refused() == "statement_one_page_of_a_number_waits"
+    assert refused(page=row["page"] | {"last": True, "day": "2027-03-02"}) == "statement_one_page_of_a_number_waits"
+    assert refused(page=None) == "statement_waits_as_a_page"
+    for name in ("account", "key", "number"):
+        said = {known: value for known, value in row["page"].items() if known != name}
+        assert refused(page=said) == "statement_waits_as_a_page"
+    assert Statement.objects.get() == kept
+    for number, same in enumerate(({"number": 2}, {"key": "S2"}, {"account": "MY2"})):
+        Statement.objects.create(
+            **row | {"id": f"stm_{number}", "sha256": bytes([number + 1] * 32), "page": row["page"] | same}
+        )
+    Statement.objects.create(**row | other | {"state": "REFUSED"})
 
 
 def test_each_move_of_a_page_is_recorded() -> None:
