@@ -109,6 +109,22 @@ class ConsoleAdmin(ModelAdmin):
 
         return checked
 
+    def page_of(self, request: HttpRequest, found: Any) -> dict[str, Any]:
+        """What the template of a row's own page shows, if the model has one."""
+        return {}
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        found = self.get_object(request, unquote(object_id)) if self._has_page else None
+        if found is not None and self.has_view_permission(request, found):
+            extra_context = {"subtitle": None} | self.page_of(request, found) | (extra_context or {})
+        return super().change_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
+
+    @property
+    def _has_page(self) -> bool:
+        return type(self).page_of is not ConsoleAdmin.page_of
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if request.method not in ("GET", "HEAD"):
             raise PermissionDenied  # there are no bulk actions to post

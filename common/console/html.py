@@ -91,16 +91,27 @@ def link(url: str, text: object) -> SafeString:
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]], *, short: bool = False) -> SafeString:
     """A small table; on a phone each row becomes a block with its heads beside the values, unless it is `short`: a name and a value."""
+    rows = list(rows)
+    sides = ["cf-right" if not short and _is_money(row[at] for row in rows) else "" for at in range(len(heads))]
     return format_html(
         '<div class="cf-scroll"><table class="cf-table{}"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>',
         " cf-table-short" if short else "",
-        format_html_join("", "<th>{}</th>", ((head,) for head in heads)),
+        format_html_join("", '<th class="{}">{}</th>', zip(sides, heads, strict=True)),
         format_html_join(
             "",
             "<tr>{}</tr>",
-            ((format_html_join("", '<td data-label="{}">{}</td>', zip(heads, row, strict=True)),) for row in rows),
+            (
+                (format_html_join("", '<td class="{}" data-label="{}">{}</td>', zip(sides, heads, row, strict=True)),)
+                for row in rows
+            ),
         ),
     )
+
+
+def _is_money(cells: Iterable[object]) -> bool:
+    """Whether a column is of amounts, which stand under one another."""
+    said = [str(cell) for cell in cells if cell != EMPTY]
+    return bool(said) and all(cell.startswith('<span class="cf-money"') for cell in said)
 
 
 def cut_off(shown: int, count: int, where: str = "") -> str:

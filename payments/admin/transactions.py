@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
 from django.http import HttpRequest, HttpResponse
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import action
@@ -55,25 +54,16 @@ class TransactionAdmin(ReferenceSearch, ConsoleAdmin):
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("merchant")
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        transaction = self.get_object(
-            request, unquote(object_id)
-        )  # lists link to txn_5F01..., our own pages to txn_01...
-        if transaction is None or not self.has_view_permission(request, transaction):
-            return super().change_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
-        page = payment_page(transaction, request.user)
-        context = {
+    def page_of(self, request: HttpRequest, found: Transaction) -> dict[str, Any]:
+        page = payment_page(found, request.user)
+        return {
             "page": page,
             "title": "Payment",
-            "subtitle": None,
             "can_refund": page.refundable and self.has_refund_permission(request),
             "can_decide": request.user.has_perm(MAY_PROPOSE),
             "can_look_up": request.user.has_perm("payments.look_up_operation"),
-            "sections": render_parts(TRANSACTION_PAGE, request, transaction=transaction),
+            "sections": render_parts(TRANSACTION_PAGE, request, transaction=found),
         }
-        return super().change_view(request, object_id, form_url, context | (extra_context or {}))  # type: ignore[no-any-return]
 
     def find(self, request: HttpRequest, term: str) -> Any:
         """By any reference of a transaction, a payment, an operation or a refund of it."""

@@ -144,14 +144,8 @@ class BreakAdmin(ExactSearch, BreakLists, ConsoleAdmin):
     def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:
         return (list_display[1],)
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        found = self.get_object(request, unquote(object_id))
-        if found is None or not self.has_view_permission(request, found):
-            return super().change_view(request, object_id, form_url, extra_context)  # type: ignore[no-any-return]
-        context = {"page": break_page(found, request.user), "title": "Break", "subtitle": None}
-        return super().change_view(request, object_id, form_url, context | (extra_context or {}))  # type: ignore[no-any-return]
+    def page_of(self, request: HttpRequest, found: Break) -> dict[str, Any]:
+        return {"page": break_page(found, request.user), "title": "Break"}
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
         return []  # the page has its own buttons, beside what they act on

@@ -30,6 +30,7 @@ from common.console.site import operator
 from common.console.waiting import waits
 from common.errors import CounterfoilError
 from common.models import Proposal
+from reconciliation.admin.payout_page import payout_page
 from reconciliation.models import FileState, Payout, PayoutBank, PayoutFile, PayoutState, Settlement
 from reconciliation.selectors import payouts_late, settlements_to_pay
 from reconciliation.services.payout_files import payout_file_download, payout_file_handed_over
@@ -74,20 +75,6 @@ def destination(payout: Payout) -> Any:
     return format_html('<div class="cf-text">{}</div>', payout.destination)
 
 
-@column("proof", "Shown by")
-def proof(payout: Payout) -> Any:
-    """What shows that it was paid."""
-    match = getattr(payout, "bank_match", None)
-    if match is not None:
-        line = match.group.bank_matches.exclude(bank_line=None).first()
-        return html.link(html.page_url(line.bank_line), f"bank line {line.bank_line.reference}") if line else html.EMPTY
-    if payout.confirmed_by is not None:
-        return html.link(html.page_url(payout.confirmed_by), "what two people said")
-    if payout.state == PayoutState.PAID:
-        return "our own books"
-    return html.EMPTY
-
-
 @admin.register(Payout)
 class PayoutAdmin(ConsoleAdmin):
     found_by = ("id", "end_to_end_id")
@@ -117,43 +104,10 @@ class PayoutAdmin(ConsoleAdmin):
     search_fields = ("=id", "=end_to_end_id", "=settlement__id", "=merchant__code", "=file__message_id")
     search_help_text = "Payout, reference, settlement, merchant code or message id"
     ordering = ("-id",)
-    details = (
-        (
-            None,
-            (
-                reference("id", "Payout"),
-                related("merchant", "Merchant"),
-                mode(),
-                state("state"),
-                money("amount_minor", "Amount"),
-                related("settlement", "Settlement"),
-            ),
-        ),
-        ("Where to", ("way", "destination", related("account", "Account"), when("usable_from", "New: usable from"))),
-        (
-            "Proof",
-            (
-                reference("end_to_end_id", "Reference at the bank"),
-                related("file", "Payment file"),
-                proof,
-                related("returned_line", "Came back by"),
-                "reason",
-            ),
-        ),
-        (
-            "Decided",
-            (
-                waits("payout", also="proposal"),
-                related("proposal", "Proposal"),
-                related("confirmed_by", "Confirmed by"),
-                when("created_at", "Proposed"),
-                when("approved_at", "Released"),
-                when("sent_at", "Sent"),
-                when("paid_at", "Paid"),
-                when("ended_at", "Ended"),
-            ),
-        ),
-    )
+    details = ((None, (reference("id", "Payout"),)),)
+
+    def page_of(self, request: HttpRequest, found: Payout) -> dict[str, Any]:
+        return {"page": payout_page(found), "title": "Payout"}
 
     def has_propose_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return bool(request.user.has_perm("reconciliation.propose_payout"))

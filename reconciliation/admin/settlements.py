@@ -28,14 +28,13 @@ from common.console.site import operator
 from common.console.waiting import waits
 from common.errors import CounterfoilError, LimitExceeded
 from common.models import Proposal, ProposalState
+from reconciliation.admin.settlement_page import settlement_page
 from reconciliation.admin.sources import percent
 from reconciliation.admin.terms_form import DAYS, TermsForm
 from reconciliation.documents.answers import statement_answer
-from reconciliation.documents.content import Content, line_type
-from reconciliation.models import PayoutState, ReserveRelease, Settlement, SettlementLine, SettlementTerms
+from reconciliation.models import ReserveRelease, Settlement, SettlementLine, SettlementTerms
 from reconciliation.services.terms import SET, about_terms, terms_propose
 
-_SHOWN = 20
 MERCHANT = ("merchant", RelatedDropdownFilter)
 
 
@@ -53,86 +52,6 @@ def _of_settlement(field: str, label: str) -> Any:
         return html.money(minor, line.settlement.currency) if minor else html.EMPTY
 
     return read
-
-
-@column("calculation_table", "How the net comes about")
-def calculation(settlement: Settlement) -> Any:
-    content = Content.of(settlement)
-    rows: list[tuple[Any, Any]] = [
-        (f"of which {part.name}" if part.of else part.name, html.money(part.minor, settlement.currency))
-        for part in content.parts()
-    ]
-    net = format_html("<strong>{}</strong>", html.money(settlement.net_minor, settlement.currency))
-    return html.table(("", ""), [*rows, (format_html("<strong>{}</strong>", "Net"), net)], short=True)
-
-
-def _summaries(name: str, label: str, first: str) -> Any:
-    @column(name, label)
-    def read(settlement: Settlement) -> Any:
-        content = Content.of(settlement)
-        found = content.by_method() if first == "Payment type" else content.by_day()
-        amounts = {
-            "Gross": [each.gross_minor for each in found],
-            "Given back": [-each.refund_minor for each in found],
-            "Disputes": [-each.dispute_minor for each in found],
-            "Fees": [-each.fee_minor for each in found],
-            "Adjusted": [each.adjustment_minor for each in found],
-            "Net": [each.net_minor for each in found],
-        }
-        shown = {head: minors for head, minors in amounts.items() if any(minors) or head in ("Gross", "Net")}
-        return html.table(
-            (first, "Payments", "Refunds", *shown),
-            [
-                (
-                    format_html('<span class="cf-nowrap">{}</span>', each.name),
-                    each.payments,
-                    each.refunds,
-                    *(html.money(minors[number], settlement.currency) for minors in shown.values()),
-                )
-                for number, each in enumerate(found)
-            ],
-        )
-
-    return read
-
-
-@column("lines_table", "Lines")
-def lines(settlement: Settlement) -> Any:
-    """The first of them, and the way to all."""
-    rows = settlement.lines.select_related("entry__transaction").order_by("booked_at", "entry")[:_SHOWN]
-    table = html.table(
-        ("Booked", "What", "Transaction", "Amount", "Fee", "Net"),
-        [
-            (
-                html.moment(line.booked_at),
-                line_type(line.entry.fact_name).capitalize(),
-                html.link(html.page_url(line.entry.transaction), _reference(line))
-                if line.entry.transaction
-                else html.EMPTY,
-                html.money(line.net_minor + line.fee_minor, settlement.currency),
-                html.money(-line.fee_minor, settlement.currency) if line.fee_minor else html.EMPTY,
-                html.money(line.net_minor, settlement.currency),
-            )
-            for line in rows
-        ],
-    )
-    all_of_them = f"{reverse('admin:reconciliation_settlementline_changelist')}?q={settlement.pk}"
-    return format_html("{}<p>{}</p>", table, html.link(all_of_them, f"All {settlement.line_count:,} lines"))
-
-
-def _reference(line: SettlementLine) -> str:
-    transaction = line.entry.transaction
-    return (transaction.external_reference or transaction.pk) if transaction else ""
-
-
-@column("payout_link", "Payout")
-def payout(settlement: Settlement) -> Any:
-    found = settlement.payouts.exclude(state=PayoutState.CANCELLED).first()
-    if found is None:
-        return html.EMPTY
-    return format_html(
-        "{} {}", html.link(html.page_url(found), found), html.badge(found.state, found.get_state_display())
-    )
 
 
 @admin.register(Settlement)
@@ -155,38 +74,13 @@ class SettlementAdmin(ConsoleAdmin):
     search_fields = ("=id", "=merchant__code")
     search_help_text = "Settlement or merchant code"
     ordering = ("-day", "-id")
-    details = (
-        (
-            None,
-            (
-                reference("id", "Settlement"),
-                related("merchant", "Merchant"),
-                mode(),
-                state("state"),
-                day("day", "Closing day"),
-                when("period_from", "From"),
-                when("period_to", "To"),
-                day("pay_on", "Pay on"),
-                payout,
-            ),
-        ),
-        (None, (calculation,)),
-        (None, (_summaries("methods_table", "By payment type", "Payment type"),)),
-        (None, (_summaries("days_table", "By day", "Day"),)),
-        (None, (lines,)),
-        (
-            "Books",
-            (
-                related("entry", "Booked"),
-                related("terms", "Terms"),
-                related("carried_from", "Carried over from"),
-                "reserve_release_on",
-            ),
-        ),
-    )
+    details = ((None, (reference("id", "Settlement"),)),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Settlement]:
         return super().get_queryset(request).select_related("merchant", "entry", "terms")  # type: ignore[no-any-return]
+
+    def page_of(self, request: HttpRequest, found: Settlement) -> dict[str, Any]:
+        return {"page": settlement_page(found), "title": "Settlement"}
 
     @action(
         description="PDF", permissions=["view"], url_path="pdf", icon="picture_as_pdf", variant=ActionVariant.PRIMARY

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
@@ -22,7 +23,6 @@ from common.console.site import operator
 from common.errors import CounterfoilError
 from reconciliation.admin.statement_forms import UploadForm
 from reconciliation.models import QuarantineState, Statement, StatementFile, StatementState
-from reconciliation.parsers.base import text_of
 from reconciliation.services.imports import Imported, statement_import
 from reconciliation.services.pages import page_discard
 
@@ -138,6 +138,11 @@ class StatementPages:
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))  # type: ignore[misc,no-any-return]
 
 
+def _sum(hundredths: int) -> str:
+    """In units: -15,696.39, whatever the currencies."""
+    return f"{Decimal(hundredths).scaleb(-2):,.2f}"
+
+
 def statement_context(statement: Statement) -> dict[str, Any]:
     """The figures of the page's upper part."""
     lines = statement.quarantined_lines.order_by("number")
@@ -145,7 +150,7 @@ def statement_context(statement: Statement) -> dict[str, Any]:
     balances, remittances = statement.balances.all(), statement.remittances.order_by("account_key", "currency", "part")
     stated, unread = statement.stated, lines.exclude(state=QuarantineState.FIXED).count()
     controls = [
-        (name, text_of(stated[key]) if key != "lines" else stated[key], text_of(found) if key != "lines" else found)
+        (name, stated[key], found) if key == "lines" else (name, _sum(stated[key]), _sum(found))
         for name, key, found in (
             ("Lines", "lines", statement.line_count - unread),
             ("Amounts", "amount", statement.amount_total),
