@@ -16,21 +16,18 @@ from django.db.backends.signals import connection_created
 _of_thread = threading.local()
 
 
-class _End:
-    """Lives in the thread's own storage, and nobody else refers to it: it goes when the thread does."""
-
-    __slots__ = ("_opened",)
-
-    def __init__(self, opened: Any) -> None:
-        self._opened = opened
+class _Ends(list[Any]):
+    """The connections that a thread opened. It lives in the thread's own storage, and nobody else refers to it: it goes when the thread does."""
 
     def __del__(self) -> None:
-        self._opened.close()
+        for opened in self:
+            opened.close()
 
 
 def _opened(*, connection: BaseDatabaseWrapper, **_signal: Any) -> None:
-    """The one before, if there was one, is closed already."""
-    setattr(_of_thread, connection.alias, _End(connection.connection))
+    """A thread may have several that are open: one for each alias and, where an event loop runs in it, for each context."""
+    ends = _of_thread.__dict__.setdefault("ends", _Ends())
+    ends[:] = [each for each in ends if not each.closed] + [connection.connection]
 
 
 def end_with_threads() -> None:

@@ -41,3 +41,19 @@ def test_a_connection_ends_with_its_thread():
 
     assert len(backends) == 3
     assert not left
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_second_connection_of_a_thread_leaves_the_first_open() -> None:
+    """A thread in which an event loop runs has one for each context."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT 2")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 3")
+            assert cursor.fetchone() == (3,)
+    finally:
+        other.close()
