@@ -17,6 +17,16 @@ class ExactSearch:
 
     exact: tuple[str, ...] = ()
 
+    def looked_up(self, forms: set[str]) -> list[Q]:
+        """The look-ups of a value in these `forms`, each through indexes of its own."""
+        own, wanted = Q(), []
+        for field in self.exact:
+            if "__" in field:
+                wanted.append(Q(**{f"{field}__in": forms}))
+            else:
+                own |= Q(**{f"{field}__in": forms})
+        return ([own] if own else []) + wanted
+
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], term: str
     ) -> tuple[QuerySet[Any], bool]:
@@ -25,11 +35,5 @@ class ExactSearch:
             return queryset, False
         forms = {term, term.lower(), term.upper()}
         rows = queryset.model._default_manager.order_by()
-        own, wanted = Q(), []
-        for field in self.exact:
-            if "__" in field:
-                wanted.append(Q(**{f"{field}__in": forms}))
-            else:
-                own |= Q(**{f"{field}__in": forms})
-        first, *others = (rows.filter(each).values("pk") for each in ([own] if own else []) + wanted)
+        first, *others = (rows.filter(each).values("pk") for each in self.looked_up(forms))
         return queryset.filter(pk__in=first.union(*others) if others else first), False

@@ -19,6 +19,7 @@ from unfold.sites import UnfoldAdminSite
 from common.audit import record_action
 from common.changes import Actor
 from common.console.find import find
+from common.models.audit import OPERATOR
 
 ZONE_COOKIE = "console_zone"  # the browser's own zone, set by console.js
 
@@ -26,7 +27,7 @@ ZONE_COOKIE = "console_zone"  # the browser's own zone, set by console.js
 def operator(request: HttpRequest) -> Actor:
     """Who acts, as the audit shows it."""
     username = request.user.get_username()
-    return Actor(name=f"operator:{username}"[:120], request_id=getattr(request, "request_id", ""))
+    return Actor(name=f"{OPERATOR}{username}"[:120], request_id=getattr(request, "request_id", ""))
 
 
 @lru_cache(maxsize=1)

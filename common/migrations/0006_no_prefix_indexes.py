@@ -2,9 +2,10 @@
 
 from django.db import migrations
 
-from common.indexes import without_prefix_indexes
+from common.indexes import WithoutPrefixIndexes
 
 
 class Migration(migrations.Migration):
+    atomic = False  # the indexes go beside the payments that go on
     dependencies = [("common", "0005_as_agreed")]
-    operations = [without_prefix_indexes("fact")]
+    operations = [WithoutPrefixIndexes("fact")]

@@ -7,6 +7,9 @@ never updated.
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
+
+OPERATOR = "operator:"  # how a person's actions begin in `actor`
 
 
 class AuditRecord(models.Model):
@@ -29,7 +32,12 @@ class AuditRecord(models.Model):
     class Meta:
         db_table = "audit_record"
         constraints = [models.UniqueConstraint(fields=["subject_id", "version"], name="audit_one_record_per_version")]
-        indexes = [models.Index(fields=["at"], name="audit_by_time")]
+        indexes = [
+            models.Index(fields=["at"], name="audit_by_time"),
+            models.Index(fields=["request_id"], condition=~Q(request_id=""), name="audit_by_request"),
+            # Of people only: payments write as merchants, providers and the system, and pay nothing for it.
+            models.Index(fields=["actor"], condition=Q(actor__startswith=OPERATOR), name="audit_by_person"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.actor} {self.action} {self.subject_id}"

@@ -2,9 +2,10 @@
 
 from django.db import migrations
 
-from common.indexes import without_prefix_indexes
+from common.indexes import WithoutPrefixIndexes
 
 
 class Migration(migrations.Migration):
+    atomic = False  # the indexes go beside the payments that go on
     dependencies = [("merchants", "0004_held_answers")]
-    operations = [without_prefix_indexes("idempotency_record")]
+    operations = [WithoutPrefixIndexes("idempotency_record")]

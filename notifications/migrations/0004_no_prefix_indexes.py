@@ -2,9 +2,10 @@
 
 from django.db import migrations
 
-from common.indexes import without_prefix_indexes
+from common.indexes import WithoutPrefixIndexes
 
 
 class Migration(migrations.Migration):
+    atomic = False  # the indexes go beside the payments that go on
     dependencies = [("notifications", "0003_one_index_per_purpose")]
-    operations = [without_prefix_indexes("webhook_delivery")]
+    operations = [WithoutPrefixIndexes("webhook_delivery")]

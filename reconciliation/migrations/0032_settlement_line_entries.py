@@ -4,7 +4,7 @@ from importlib import import_module
 
 from django.db import migrations
 
-from common.indexes import without_prefix_indexes
+from common.indexes import WithoutPrefixIndexes
 from common.triggers import set_wise_reference
 
 _BEFORE = import_module("reconciliation.migrations.0022_settlement_line_entries").Migration.operations[0]
@@ -15,5 +15,5 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RunSQL(_BEFORE.reverse_sql, _BEFORE.sql),
         set_wise_reference("settlement_line", "entry_id", "journal_entry"),
-        without_prefix_indexes("settlement_line", "settlement", "reconciliation_break", "reconciliation_match_group"),
+        WithoutPrefixIndexes("settlement_line", "settlement", "reconciliation_break", "reconciliation_match_group"),
     ]

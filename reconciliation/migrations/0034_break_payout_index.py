@@ -2,9 +2,10 @@
 
 from django.db import migrations
 
-from common.indexes import without_prefix_indexes
+from common.indexes import WithoutPrefixIndexes
 
 
 class Migration(migrations.Migration):
+    atomic = False  # the indexes go beside the payments that go on
     dependencies = [("reconciliation", "0033_break_payout")]
-    operations = [without_prefix_indexes("reconciliation_break")]
+    operations = [WithoutPrefixIndexes("reconciliation_break")]

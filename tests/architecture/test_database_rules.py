@@ -293,7 +293,7 @@ WRITTEN_MOST = [
 
 
 def test_keys_of_hot_tables_have_no_second_index_for_prefixes() -> None:
-    """Django adds one to each text column that is indexed; a new one is dropped with common.indexes.without_prefix_indexes."""
+    """Django adds one to each text column that is indexed; a new one is dropped with common.indexes.WithoutPrefixIndexes."""
     with connection.cursor() as cursor:
         cursor.execute(
             """SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_opclass o ON o.oid = ANY (i.indclass)

@@ -8,7 +8,11 @@ import pytest
 from django.contrib.admin import site
 from django.db import connection
 from django.db.models import Model
+from django.utils import timezone
 
+from common.audit import record_action
+from common.changes import Actor
+from common.models import AuditRecord, Fact
 from payments.models import Refund
 from reconciliation.models import StatementLine
 from tests.console.conftest import SignIn
@@ -101,6 +105,8 @@ LONG = [
     "settlementline",
     "feecharge",
     "webhookattempt",
+    "auditrecord",
+    "fact",
 ]
 
 
@@ -124,3 +130,37 @@ def test_a_long_list_is_searched_through_indexes(name: str, db: None) -> None:
             model = field.related_model
 
     assert without == []
+
+
+@pytest.mark.parametrize(
+    ("name", "term"), [("auditrecord", "req_1"), ("auditrecord", "aisha"), ("auditrecord", "txn_1"), ("fact", "req_1")]
+)
+def test_the_audit_log_and_the_facts_are_searched_through_indexes(name: str, term: str, db: None) -> None:
+    page: Any = next(a for m, a in site._registry.items() if m._meta.model_name == name)
+    found, _ = page.get_search_results(None, page.model.objects.all(), term)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        plan = found.explain()
+
+    assert "Seq Scan" not in plan, plan
+
+
+def test_a_request_and_a_person_are_found_in_the_audit_log(world: World, sign_in: SignIn) -> None:
+    common: dict[str, Any] = {"subject_type": "break", "subject_id": "77", "now": timezone.now()}
+    record_action(actor=Actor("operator:Zainab", request_id="req_by_zainab"), action="break.assigned", **common)
+    record_action(actor=Actor("merchant:zainab/key:1", request_id="req_other"), action="x", **common)
+    fact = Fact.objects.filter(request_id__gt="").first() or Fact.objects.first()
+    assert fact is not None
+    record = AuditRecord.objects.get(subject_id=fact.subject_id, version=fact.sequence)
+    client = sign_in("auditor")
+
+    def found(name: str, term: str) -> list[Any]:
+        return list(client.get(f"/admin/common/{name}/", {"q": term}).context["cl"].queryset)
+
+    assert [each.request_id for each in found("auditrecord", "Zainab")] == ["req_by_zainab"]
+    assert [each.actor for each in found("auditrecord", "operator:Zainab")] == ["operator:Zainab"]
+    assert [each.actor for each in found("auditrecord", "req_by_zainab")] == ["operator:Zainab"]
+    assert record in found("auditrecord", fact.request_id)
+    assert fact in found("fact", fact.request_id)
+    assert {each.request_id for each in found("fact", fact.request_id)} == {fact.request_id}
