@@ -135,6 +135,7 @@ UNFOLD: dict[str, Any] = {
                     _item("Bank accounts", "account_balance_wallet", "reconciliation.bankaccount"),
                     _item("Our accounts for payouts", "account_balance", "reconciliation.payoutbank"),
                     _item("Bank holidays", "event_busy", "reconciliation.bankcalendar"),
+                    _item("Write-off limits", "speed", "reconciliation.writeofflimit"),
                     _item("Matching rules", "tune", "reconciliation.ruleset"),
                     _item("Rehearsals", "theater_comedy", "reconciliation.rehearsal"),
                 ],

@@ -50,4 +50,3 @@ PAYOUT_LIMIT = env.int(
     "PAYOUT_LIMIT", default=100_000
 )  # in whole units; a larger payout needs a lead who may approve large ones
 PAYOUT_COOLING_HOURS = env.int("PAYOUT_COOLING_HOURS", default=24)  # before a changed destination may be paid to
-WRITE_OFF_LIMIT = env.int("WRITE_OFF_LIMIT", default=500)  # in whole units of a break's currency

@@ -9,6 +9,7 @@ class ReconciliationConfig(AppConfig):
     def ready(self) -> None:
         from common.approvals import register
         from payments.services.reconciled import answer_with
+        from reconciliation.limits import sync_limits
         from reconciliation.selectors import reconciliation_states
         from reconciliation.services import closing, mappings, payouts, quarantine, resolutions, rule_sets, terms
         from reconciliation.services.settings import SETTINGS
@@ -27,4 +28,5 @@ class ReconciliationConfig(AppConfig):
         for setting in SETTINGS:
             register(setting.act)
         post_migrate.connect(sync_sources, sender=self)
+        post_migrate.connect(sync_limits, sender=self)
         answer_with(reconciliation_states)

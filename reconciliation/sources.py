@@ -10,9 +10,9 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db import connection
 from django.db.models import QuerySet
 
+from common.database import is_as_here
 from reconciliation.models import FileFormat, Side, Source
 from reconciliation.settlement.calendar import business_day
 
@@ -46,14 +46,8 @@ DEFAULTS: tuple[dict[str, Any], ...] = (
 
 
 def sync_sources(**_signal: Any) -> None:
-    """Add the sources of DEFAULTS that are not there. Does nothing in a database that has been migrated back to before a column of theirs."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema() AND table_name = %s",
-            [Source._meta.db_table],
-        )
-        known = {name for (name,) in cursor.fetchall()}
-    if not known >= {field.column for field in Source._meta.concrete_fields}:
+    """Add the sources of DEFAULTS that are not there."""
+    if not is_as_here(Source):
         return
     Source.objects.bulk_create(
         [Source(**{"side": Side.PROVIDER} | values) for values in DEFAULTS], ignore_conflicts=True

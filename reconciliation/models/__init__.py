@@ -3,6 +3,7 @@ from reconciliation.models.break_filter import BreakFilter
 from reconciliation.models.calendar import BankCalendar
 from reconciliation.models.day import CloseState, DayClose
 from reconciliation.models.fee_claim import FeeClaim, FeeClaimLine, FeeClaimRefund
+from reconciliation.models.limit import WriteOffLimit
 from reconciliation.models.matching import (
     BankMatch,
     Break,
@@ -88,4 +89,5 @@ __all__ = [
     "StatementFileChunk",
     "StatementLine",
     "StatementState",
+    "WriteOffLimit",
 ]

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.models import User
 
 from common.approvals import Act, Changed, Pin, propose
@@ -19,14 +18,24 @@ from common.changes import Actor, Subject, record_change
 from common.errors import Forbidden, InvalidState, NotFound
 from common.ids import new_id
 from common.models import Proposal
-from common.money import Money, exponent
+from common.money import Money
 from common.rows import Rows
 from payments.ledger.accounts import AccountRef
 from payments.ledger.post import post
 from payments.ledger.recipes import Leg
 from payments.models import Operation
 from payments.models.ledger import AccountKind
-from reconciliation.models import BankMatch, Break, BreakKind, Comparison, Match, MatchGroup, MatchRule, Resolution
+from reconciliation.models import (
+    BankMatch,
+    Break,
+    BreakKind,
+    Comparison,
+    Match,
+    MatchGroup,
+    MatchRule,
+    Resolution,
+    WriteOffLimit,
+)
 from reconciliation.services.claims import COUNTER_ACCOUNTS, Items, gather, is_dispute, own_items, refuse_claimed
 from reconciliation.services.day_figures import amounts_text
 from reconciliation.services.locks import hold
@@ -107,10 +116,9 @@ def _propose(
     differences = items.differences()
     if len(differences) > 1:  # exchanged: each currency balances by itself
         counter = AccountKind.FX_CLEARING
-    legs = items.legs(counter)
+    legs, breaks = items.legs(counter), _ended_breaks(found, items)
     if kind in (ADJUST, WRITE_OFF, MATCH):
-        _refuse_above_limit(by, found, legs, counter)
-    breaks = _ended_breaks(found, items)
+        _refuse_above_limit(by, breaks, legs)
     return propose(
         kind=kind,
         subject_type="break",
@@ -164,18 +172,18 @@ def _ended_breaks(found: Break, items: Items) -> list[Break]:
     return sorted(ended, key=lambda each: each.pk)
 
 
-def _refuse_above_limit(by: User, found: Break, legs: Sequence[Leg], counter: AccountKind) -> None:
-    """Raises Forbidden if more than the limit would vanish and this person may not propose that."""
-    vanishing = {leg.account.currency: abs(leg.minor) for leg in legs if leg.account.kind == counter}
-    if found.kind == BreakKind.FEE_MISMATCH:
-        vanishing[found.their_currency] = abs((found.their_minor or 0) - (found.our_minor or 0))
-    for currency, minor in vanishing.items():
-        if minor > settings.WRITE_OFF_LIMIT * 10 ** exponent(currency) and not by.has_perm(
-            "reconciliation.write_off_any_break"
-        ):
-            raise Forbidden(
-                f"{Money(minor, currency).text()} is above your limit of {settings.WRITE_OFF_LIMIT:,} {currency}: ask somebody who may propose it."
-            )
+def _refuse_above_limit(by: User, breaks: Sequence[Break], legs: Sequence[Leg]) -> None:
+    """Raises Forbidden if more than the limit would vanish and this person may not propose that; the database says the same (migration 0046)."""
+    if by.has_perm("reconciliation.write_off_any_break"):
+        return
+    vanishing = [Money(abs(leg.minor), leg.account.currency) for leg in legs if leg.account.kind in COUNTER_ACCOUNTS]
+    for fee in (each for each in breaks if each.kind == BreakKind.FEE_MISMATCH):
+        vanishing.append(Money(abs((fee.their_minor or 0) - (fee.our_minor or 0)), fee.their_currency))
+    limits = dict(WriteOffLimit.objects.values_list("currency", "limit_minor"))
+    for amount in vanishing:
+        limit = Money(limits.get(amount.currency, 0), amount.currency)
+        if amount.minor > limit.minor:
+            raise Forbidden(f"{amount.text()} is above your limit of {limit.text()}: ask somebody who may propose it.")
 
 
 def _merchant_of(items: Items) -> str:

@@ -1,4 +1,4 @@
-"""What finance has agreed with sources, our accounts at banks, and bank holidays: two people change them, because they make differences vanish and lead money away."""
+"""What finance has agreed with sources, our accounts at banks, bank holidays and limits: two people change them, because they make differences vanish and lead money away."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from datetime import datetime
 
 from common.agreed import Setting
 from common.ids import new_id
-from reconciliation.models import BankAccount, BankCalendar, PayoutBank, Source
+from reconciliation.models import BankAccount, BankCalendar, PayoutBank, Source, WriteOffLimit
 from reconciliation.models.calendar import CALENDAR_AGREED
+from reconciliation.models.limit import LIMIT_AGREED
 from reconciliation.models.payout import PAYOUT_BANK_AGREED
 from reconciliation.models.source import BANK_ACCOUNT_AGREED, SOURCE_AGREED
 
@@ -66,4 +67,15 @@ CALENDAR = Setting(
     about=lambda calendar: calendar.code,
     fill=_nothing,
 )
-SETTINGS = (SOURCE, BANK_ACCOUNT, PAYOUT_BANK, CALENDAR)
+WRITE_OFF_LIMIT = Setting(
+    kind="write_off_limit.set",
+    title="Set how much may be written off",
+    subject="write_off_limit",
+    model=WriteOffLimit,
+    columns=LIMIT_AGREED,
+    may_propose="reconciliation.propose_writeofflimit",
+    may_approve="reconciliation.approve_writeofflimit",
+    about=lambda limit: limit.currency,
+    fill=_nothing,
+)
+SETTINGS = (SOURCE, BANK_ACCOUNT, PAYOUT_BANK, CALENDAR, WRITE_OFF_LIMIT)

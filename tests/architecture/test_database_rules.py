@@ -56,6 +56,7 @@ NEVER_DELETED = [
     "payout_file",
     "payout_bank",
     "bank_calendar",
+    "write_off_limit",
     "settlement",
     "reconciliation_rule_set",
     "quarantined_line",

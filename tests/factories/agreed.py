@@ -14,9 +14,17 @@ from common.changes import Actor
 from common.models import Proposal
 from payments.models import FeePlan
 from payments.services.fee_plans import fee_plan_propose
-from reconciliation.models import BankAccount, BankCalendar, PayoutBank, SettlementTerms, Source, SourceMapping
+from reconciliation.models import (
+    BankAccount,
+    BankCalendar,
+    PayoutBank,
+    SettlementTerms,
+    Source,
+    SourceMapping,
+    WriteOffLimit,
+)
 from reconciliation.services.mappings import source_mapping_propose
-from reconciliation.services.settings import BANK_ACCOUNT, CALENDAR, PAYOUT_BANK, SOURCE
+from reconciliation.services.settings import BANK_ACCOUNT, CALENDAR, PAYOUT_BANK, SOURCE, WRITE_OFF_LIMIT
 from reconciliation.services.terms import NewTerms, terms_propose
 from tests.factories.payments import NOW
 
@@ -76,6 +84,14 @@ def new_calendar(code: str = "MY", holidays: dict[str, str] | None = None) -> Ba
     days = {"2026-02-17": "Chinese New Year", "2026-02-18": "Chinese New Year"} if holidays is None else holidays
     by_two(CALENDAR.propose, wanted=BankCalendar(code=code, name="Banks", holidays=days))
     return BankCalendar.objects.get(pk=code)
+
+
+def write_off_limit_agreed(currency: str, minor: int) -> WriteOffLimit:
+    """What may be written off of a currency."""
+    limit = WriteOffLimit.objects.filter(pk=currency).first() or WriteOffLimit(currency=currency)
+    limit.limit_minor = minor
+    by_two(WRITE_OFF_LIMIT.propose, wanted=limit, now=timezone.now())
+    return WriteOffLimit.objects.get(pk=currency)
 
 
 def source_agreed(code: str, **changes: Any) -> Source:

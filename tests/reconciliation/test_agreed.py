@@ -21,7 +21,7 @@ from common.models import AuditRecord, Proposal
 from payments.ledger.fees import Tier
 from reconciliation.models import BankAccount, Break, PayoutBank, Source, SourceMapping
 from reconciliation.services.mappings import source_mapping_propose
-from reconciliation.services.settings import BANK_ACCOUNT, CALENDAR, PAYOUT_BANK, SOURCE
+from reconciliation.services.settings import BANK_ACCOUNT, CALENDAR, PAYOUT_BANK, SOURCE, WRITE_OFF_LIMIT
 from reconciliation.services.terms import NewTerms
 from tests.console.conftest import SignIn
 from tests.factories import MerchantFactory, ProviderAccountFactory
@@ -36,6 +36,7 @@ from tests.factories.agreed import (
     source_agreed,
     terms_agreed,
     two_people,
+    write_off_limit_agreed,
 )
 from tests.payments.verify.books import wrong
 from tests.payments.verify.test_verify_books import rules_lifted
@@ -47,11 +48,12 @@ from tests.support.race import race
 pytestmark = pytest.mark.django_db
 REASON = {"reason": "Checked", "_form_submitted": "True"}
 ACTOR = Actor("operator:test")
-EACH = ("source", "bank_account", "payout_bank", "bank_calendar")
+EACH = ("source", "bank_account", "payout_bank", "bank_calendar", "write_off_limit")
 ANOTHER = {  # a row that nobody agreed on
     "bank_account": {"id": 999, "account_key": "666"},
     "payout_bank": {"id": "999", "live": True},
     "bank_calendar": {"code": "XX"},
+    "write_off_limit": {"currency": "THB"},
 }
 
 
@@ -69,6 +71,8 @@ def given(name: str) -> tuple[Setting, Any, str]:
         return BANK_ACCOUNT, new_bank_account(bank(), "514011112222", holder="Us"), "holder"
     if name == "bank_calendar":
         return CALENDAR, new_calendar(), "name"
+    if name == "write_off_limit":
+        return WRITE_OFF_LIMIT, write_off_limit_agreed("MYR", 60_000), "limit_minor"
     return PAYOUT_BANK, new_payout_bank(), "account_key"
 
 
@@ -243,7 +247,7 @@ def test_the_console_proposes_and_shows_before_and_after(sign_in: SignIn) -> Non
     assert (proposal.subject_id, proposal.summary) == ("fpx", "FPX: Fee, fixed, minor units 50 to 75")
     assert proposal.summary in lead.get(f"{url}change/").content.decode()
     shown = lead.get(answer["Location"]).content.decode()
-    assert '<td data-label="Now">50 minor units</td><td data-label="Then">75 minor units</td>' in shown
+    assert 'data-label="Now">50 minor units</td><td class="" data-label="Then">75 minor units</td>' in shown
     for who in (clerk, lead):
         who.post(f"/admin/common/proposal/{proposal.pk}/approve/", REASON)
         assert Source.objects.get(pk="fpx").fee_fixed_minor == (50 if who is clerk else 75)
@@ -359,6 +363,7 @@ PLANTED = {
     "bank_account": "holder = 'Somebody'",
     "bank_calendar": 'holidays = holidays || \'{"2026-02-19": "x"}\'',
     "payout_bank": "account_key = '666', proposal_id = NULL",
+    "write_off_limit": "limit_minor = 9000000",
     "settlement_terms": "bank_hint = 'x'",
     "reconciliation_source_mapping": "mapping = '{}'",
     "fee_plan": "minimum_minor = 1, proposal_id = NULL",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,17 +11,21 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 
-from common.approvals import approve
+from common.approvals import approve, reject
 from common.books import Asked, verify
 from common.database import constraint_of
 from common.errors import Forbidden, InvalidState
 from common.models import AuditRecord, Fact, Proposal, ProposalState
+from common.money import Money
 from merchants.models import ProviderAccount
 from payments.models import JournalEntry, Operation, Posting
-from reconciliation.models import Break, Match, MatchGroup, StatementLine
+from reconciliation.limits import DEFAULTS, sync_limits
+from reconciliation.models import Break, Match, MatchGroup, StatementLine, WriteOffLimit
 from reconciliation.services.day_figures import unexplained
 from reconciliation.services.resolutions import ADJUST, DISPUTE, MATCH, WRITE_OFF, propose_resolution
 from tests.factories import ProviderAccountFactory, captured_transaction, new_transaction, sale_of
+from tests.factories.agreed import write_off_limit_agreed
+from tests.payments.verify.test_verify_books import rules_lifted
 from tests.reconciliation.given import ACTOR, NEXT_MORNING, Listed, imported, listed, reconciled
 from tests.reconciliation.people import person
 from tests.support.race import race
@@ -211,10 +217,68 @@ def test_what_may_not_be_proposed_is_refused_and_nothing_happens(account: Provid
 def test_above_the_limit_only_a_lead_proposes(account: ProviderAccount) -> None:
     found = orphan(account, minor=50_001)
 
-    with pytest.raises(Forbidden, match=r"500\.01 MYR is above your limit of 500"):
+    with pytest.raises(Forbidden, match=r"500\.01 MYR is above your limit of 500\.00 MYR"):
         proposed(found, WRITE_OFF)
 
     assert proposed(found, WRITE_OFF, by=person("lead", "finance_lead")).state == ProposalState.OPEN
+
+
+def test_the_limit_is_what_two_people_agreed_on(account: ProviderAccount) -> None:
+    found = orphan(account, minor=50_001)
+    clerk = person("clerk")
+    write_off_limit_agreed("MYR", 50_001)
+
+    proposal = proposed(found, WRITE_OFF, by=clerk)
+    reject(proposal_id=proposal.pk, by=clerk, reason="", actor=ACTOR, now=LATER)
+    write_off_limit_agreed("MYR", 0)
+
+    with pytest.raises(Forbidden, match=r"above your limit of 0\.00 MYR"):
+        proposed(found, WRITE_OFF, by=clerk)
+
+
+def above_the_limit(account: ProviderAccount) -> Break:
+    return orphan(account, minor=50_001)
+
+
+def fee_above_the_limit(account: ProviderAccount) -> Break:
+    imported(account, [listed(sale_of(captured_transaction(account, amount=Money(200_000, "MYR"))), fee=50_051)])
+    reconciled(account)
+    return Break.objects.get(kind="FEE_MISMATCH")
+
+
+@pytest.mark.parametrize("given", [above_the_limit, fee_above_the_limit])
+def test_the_database_keeps_the_limit_too(account: ProviderAccount, given: Callable[[ProviderAccount], Break]) -> None:
+    proposal = proposed(given(account), WRITE_OFF, by=person("lead", "finance_lead"))
+    clerk, before = person("clerk"), Proposal.objects.count()
+    copy = """INSERT INTO proposal SELECT (jsonb_populate_record(NULL::proposal, to_jsonb(p) || %s)).* FROM proposal p WHERE id = %s"""
+
+    def refused(**changes: Any) -> str:
+        asked = {"id": "prp_2", "subject_id": "x", "proposed_by_id": clerk.pk} | changes
+        with pytest.raises(IntegrityError) as caught, transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(copy, [json.dumps(asked), proposal.pk])
+        return constraint_of(caught.value)
+
+    for kind in (WRITE_OFF, ADJUST, MATCH):
+        assert refused(kind=kind) == "proposal_within_write_off_limit"
+    assert Proposal.objects.count() == before
+    write_off_limit_agreed("MYR", 50_001)
+    with connection.cursor() as cursor:
+        cursor.execute(copy, [json.dumps({"id": "prp_2", "subject_id": "x", "proposed_by_id": clerk.pk}), proposal.pk])
+        assert cursor.rowcount == 1
+
+
+def test_what_the_product_begins_with_is_let_in_and_nothing_else() -> None:
+    assert dict(WriteOffLimit.objects.values_list("currency", "limit_minor")) == DEFAULTS
+    with pytest.raises(IntegrityError) as caught, transaction.atomic():
+        WriteOffLimit.objects.create(currency="THB", limit_minor=1)
+    assert constraint_of(caught.value) == "write_off_limit_as_agreed"
+    with rules_lifted("write_off_limit"):
+        WriteOffLimit.objects.filter(currency="MYR").delete()
+    with pytest.raises(IntegrityError) as caught, transaction.atomic():
+        WriteOffLimit.objects.create(currency="MYR", limit_minor=DEFAULTS["MYR"] + 1)
+    assert constraint_of(caught.value) == "write_off_limit_as_agreed"
+    sync_limits()
+    assert WriteOffLimit.objects.get(pk="MYR").limit_minor == DEFAULTS["MYR"]
 
 
 def test_nobody_approves_their_own_and_twice_is_once(account: ProviderAccount) -> None:
