@@ -42,54 +42,65 @@ MOST_ITEMS = 50  # of one sum
 _BELONGS = """p.provider_account_id = l.provider_account_id
     AND o.kind = ANY (CASE l.type WHEN 'REFUND' THEN ARRAY['REFUND'] WHEN 'PAYMENT' THEN ARRAY['SALE', 'CAPTURE'] ELSE ARRAY[]::text[] END)"""
 
-_UNCLAIMED_LINE = "NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.line_id = l.id)"
-_UNCLAIMED_OPERATION = "NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.operation_id = o.id)"
+# OFFSET 0: each of a few is looked up by index, whatever the planner believes of a table that has all that was ever matched.
+_CLAIMED = "EXISTS (SELECT FROM reconciliation_match m WHERE m.{item} OFFSET 0)"
+_UNCLAIMED_LINE = f"NOT {_CLAIMED.format(item='line_id = l.id')}"
+_UNCLAIMED_OPERATION = f"NOT {_CLAIMED.format(item='operation_id = o.id')}"
 _MOVED_MONEY = "o.kind IN ('SALE', 'CAPTURE', 'REFUND') AND o.state IN ('SUCCEEDED', 'CONFLICTED')"
+_DAY_BEGINS = "(%(day)s::date::timestamp AT TIME ZONE %(zone)s)"
+_DAY_ENDS = "((%(day)s::date + 1)::timestamp AT TIME ZONE %(zone)s)"
 _NEW_GROUP = "'mgr_' || replace(gen_random_uuid()::text, '-', '')"
 
 # What the planner should know the size of is set apart and counted: nobody has counted rows that have just come, and for a planner that expects
 # a handful a million is a loop.
 COLLECT_DAY = (
-    f"""
+    """
 CREATE TEMPORARY TABLE day_line ON COMMIT DROP AS
 SELECT l.id, l.provider_account_id, l.type, l.our_reference, l.currency, l.amount_minor, l.fee_minor, l.status_code
 FROM statement s JOIN statement_line l ON l.statement_id = s.id
-WHERE s.provider = %(provider)s AND s.live = %(live)s AND s.day = %(day)s AND {_UNCLAIMED_LINE}
+WHERE s.provider = %(provider)s AND s.live = %(live)s AND s.day = %(day)s
+    AND NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.line_id = l.id)
 """,
     "ANALYZE day_line",
 )
 
-# References that more than one line has, and operations that are claimed, are left to the passes that choose: so claiming these needs no
-# protection against a second claim, which would cost more than the claim. They are looked up before they are claimed, because a scan of the
-# table that is being filled would pass over every row that was just added. Whether a pair agrees is worked out behind the joins (OFFSET 0): a
-# planner that multiplies what so many conditions let through expects one row, and joins a million in a loop.
+# A row for each of these lines, with the operation that it agrees with. References that more than one line has are left to the passes that choose, and
+# whether an operation is free is seen when it is claimed: asking for each of a million would cost as much as the claim. Whether a pair agrees is
+# worked out behind the joins (OFFSET 0): a planner that multiplies what so many conditions let through expects one row, and joins a million in a loop.
 FIND_BULK = (
     f"""
 CREATE TEMPORARY TABLE pair ON COMMIT DROP AS
 WITH twice AS MATERIALIZED (SELECT our_reference FROM day_line GROUP BY 1 HAVING count(*) > 1)
-SELECT line_id, operation_id
+SELECT line_id, CASE WHEN agrees THEN operation_id END AS operation_id, ended_at
 FROM (
-    SELECT l.id AS line_id, o.id AS operation_id,
-           {_BELONGS} AND {{disagrees}} IS NULL AND {DIFFERENCE} = 0 AND NOT {{fee_differs}} AND m.id IS NULL AND t.our_reference IS NULL AS agrees
+    SELECT l.id AS line_id, o.id AS operation_id, o.ended_at,
+           {_BELONGS} AND {{disagrees}} IS NULL AND {DIFFERENCE} = 0 AND NOT {{fee_differs}} AND t.our_reference IS NULL AS agrees
     FROM day_line l
-    JOIN operation o ON o.reference = l.our_reference
-    JOIN payment p ON p.id = o.payment_id
-    LEFT JOIN reconciliation_match m ON m.operation_id = o.id
+    LEFT JOIN operation o ON o.reference = l.our_reference
+    LEFT JOIN payment p ON p.id = o.payment_id
     LEFT JOIN twice t ON t.our_reference = l.our_reference
     OFFSET 0
 ) named
-WHERE agrees
+""",
+    "ANALYZE pair",
+)
+NO_BULK = (
+    """
+CREATE TEMPORARY TABLE pair ON COMMIT DROP AS
+SELECT id AS line_id, NULL::text AS operation_id, NULL::timestamptz AS ended_at FROM day_line
 """,
     "ANALYZE pair",
 )
 
 MATCH_BULK = """
 INSERT INTO reconciliation_match (run_id, line_id, operation_id, rule)
-SELECT %(run)s, line_id, operation_id, 'REFERENCE' FROM pair
+SELECT %(run)s, line_id, operation_id, 'REFERENCE' FROM pair WHERE operation_id IS NOT NULL
 """
 
-ONLY_MATCHED = "DELETE FROM pair WHERE NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.line_id = pair.line_id)"
-NO_BULK = ("CREATE TEMPORARY TABLE pair (line_id bigint, operation_id text) ON COMMIT DROP",)
+ONLY_MATCHED = f"""
+UPDATE pair SET operation_id = NULL
+WHERE operation_id IS NOT NULL AND NOT {_CLAIMED.format(item="line_id = pair.line_id AND m.operation_id = pair.operation_id")}
+"""
 
 # As they are before this run, and whether it looks at them.
 OPEN_BEFORE = (
@@ -106,7 +117,7 @@ WHERE b.provider = %(provider)s AND b.live = %(live)s AND b.resolved_at IS NULL 
 # What stirs the break of a line, besides an operation that had not ended when it was last looked at (`waiting`): the line names one that the break is
 # not about; its own was claimed by another, or is not any more what makes a duplicate of the line; or others of its payment may make up the amount
 # with it. A fee stays as it is.
-STIR = """
+STIR = f"""
 WITH quiet AS MATERIALIZED (
     SELECT b.id, b.kind, b.operation_id, l.id AS line_id, l.type, l.our_reference, l.provider_reference, l.provider_account_id
     FROM open_before b JOIN statement_line l ON l.id = b.line_id
@@ -123,8 +134,7 @@ WITH quiet AS MATERIALIZED (
     UNION ALL
     SELECT line_id FROM quiet WHERE type IN ('CHARGEBACK', 'REVERSAL')
     UNION ALL
-    SELECT q.line_id FROM quiet q LEFT JOIN reconciliation_match m ON m.operation_id = q.operation_id
-    WHERE q.operation_id IS NOT NULL AND (q.kind = 'DUPLICATE_LINE') <> (m.id IS NOT NULL)
+    SELECT q.line_id FROM quiet q WHERE q.operation_id IS NOT NULL AND (q.kind = 'DUPLICATE_LINE') <> {_CLAIMED.format(item="operation_id = q.operation_id")}
     UNION ALL
     SELECT q.line_id FROM quiet q JOIN operation x ON x.id = q.operation_id JOIN operation y ON y.payment_id = x.payment_id AND y.id <> x.id
     WHERE q.kind IN ('AMOUNT_MISMATCH', 'DUPLICATE_LINE') AND y.kind IN ('SALE', 'CAPTURE', 'REFUND') AND (y.kind = 'REFUND') = (x.kind = 'REFUND')
@@ -137,7 +147,7 @@ COLLECT_REST = (
 CREATE TEMPORARY TABLE rest_line ON COMMIT DROP AS
 SELECT l.*, s.day
 FROM (
-    SELECT d.id FROM day_line d WHERE NOT EXISTS (SELECT FROM pair WHERE pair.line_id = d.id)
+    SELECT line_id AS id FROM pair WHERE operation_id IS NULL
     UNION
     SELECT b.line_id FROM open_before b WHERE b.asked AND b.line_id IS NOT NULL
 ) rest
@@ -241,11 +251,11 @@ UNION ALL SELECT %(run)s, group_id, NULL, unnest(operations), 'SUM_AND_DATE' FRO
 CHOOSE = (
     """
 CREATE TEMPORARY TABLE choice ON COMMIT DROP AS
-SELECT c.*, p.provider_account_id, l.currency, NULL::text AS group_id, NULL::text AS entry_id,
+SELECT c.*, l.provider_account_id, l.currency, NULL::text AS group_id, NULL::text AS entry_id,
        rank() OVER line AS place, count(*) OVER (PARTITION BY c.line_id) AS choices,
        count(*) OVER (PARTITION BY c.line_id, c.disagrees IS NULL, abs(c.difference), c.distance) AS ties,
        count(*) OVER (PARTITION BY c.operation_id, c.disagrees IS NULL, abs(c.difference), c.distance) AS rivals
-FROM candidate c JOIN rest_line l ON l.id = c.line_id JOIN operation o ON o.id = c.operation_id JOIN payment p ON p.id = o.payment_id
+FROM candidate c JOIN rest_line l ON l.id = c.line_id
 WINDOW line AS (PARTITION BY c.line_id ORDER BY c.disagrees IS NOT NULL, abs(c.difference), c.distance)
 """,
     "CREATE INDEX ON choice (line_id)",
@@ -254,9 +264,9 @@ WINDOW line AS (PARTITION BY c.line_id ORDER BY c.disagrees IS NOT NULL, abs(c.d
 UPDATE choice SET group_id = {_NEW_GROUP}
 FROM (SELECT c.line_id, c.operation_id,
              row_number() OVER (PARTITION BY c.operation_id ORDER BY abs(c.difference), c.distance, c.line_id) AS turn
-      FROM choice c JOIN operation o ON o.id = c.operation_id
+      FROM choice c
       WHERE c.place = 1 AND c.ties = 1 AND c.disagrees IS NULL AND (c.rule <> 'AMOUNT_AND_DATE' OR c.rivals = 1)
-          AND {_UNCLAIMED_OPERATION}) best
+          AND NOT {_CLAIMED.format(item="operation_id = c.operation_id")}) best
 WHERE best.turn = 1 AND choice.line_id = best.line_id AND choice.operation_id = best.operation_id
 """,
 )
@@ -327,8 +337,9 @@ INSERT INTO finding
 SELECT CASE WHEN c.duplicate THEN 'DUPLICATE_LINE' ELSE r.kind END, l.day, l.id, o.id, o.currency, {OUR_AMOUNT}, l.currency, l.amount_minor,
        CASE WHEN c.duplicate THEN 'Another line of a statement speaks of the same operation.' ELSE r.cause END
 FROM (
-    SELECT c.*, row_number() OVER (PARTITION BY c.operation_id ORDER BY c.line_id) > 1 OR m.id IS NOT NULL AS duplicate
-    FROM choice c LEFT JOIN reconciliation_match m ON m.operation_id = c.operation_id
+    SELECT c.*, row_number() OVER (PARTITION BY c.operation_id ORDER BY c.line_id) > 1
+               OR {_CLAIMED.format(item="operation_id = c.operation_id")} AS duplicate
+    FROM choice c
     WHERE c.place = 1 AND c.ties = 1 AND c.group_id IS NULL AND (c.rule <> 'AMOUNT_AND_DATE' OR c.rivals = 1)
 ) c
 JOIN rest_line l ON l.id = c.line_id
@@ -378,12 +389,12 @@ JOIN (VALUES {labels(ORPHAN_CHECKS)}) AS r (number, kind, cause) ON r.number = f
 
 # Until when the statements of a day account for what we know to have happened: up to the cut-off before the day's end, where their clock may
 # already show tomorrow. Before they are due, never longer than they had been made when we got them, and without one there is no verdict.
-COVERED = """
+COVERED = f"""
 CREATE TEMPORARY TABLE covered ON COMMIT DROP AS
-SELECT a.id AS provider_account_id, %(day)s::date::timestamp AT TIME ZONE %(zone)s - %(cut_off)s::interval AS covered_from,
+SELECT a.id AS provider_account_id, {_DAY_BEGINS} - %(cut_off)s::interval AS covered_from,
        CASE WHEN %(now)s >= %(due)s::timestamptz THEN e.ends_at ELSE least(max(s.received_at), e.ends_at) END AS covered_until
 FROM provider_account a
-CROSS JOIN (SELECT (%(day)s::date + 1)::timestamp AT TIME ZONE %(zone)s - %(cut_off)s::interval AS ends_at) e
+CROSS JOIN (SELECT {_DAY_ENDS} - %(cut_off)s::interval AS ends_at) e
 LEFT JOIN statement s ON (s.provider_account_id = a.id OR s.provider_account_id IS NULL)
     AND s.provider = a.provider AND s.live = a.live AND s.day = %(day)s AND s.state = 'IMPORTED'
 WHERE a.provider = %(provider)s AND a.live = %(live)s
@@ -396,19 +407,24 @@ CREATE TEMPORARY TABLE unclaimed (id text, provider_account_id text, currency te
                                   ended_at timestamptz, of_day boolean) ON COMMIT DROP
 """
 
-# One look at all operations that ended in the day, or shortly before: how many there are, how many are claimed, and which are not.
+# One look at the operations that ended in the day, or shortly before: how many there are, how many are claimed, and which are not. Those of the bulk are
+# known.
 COUNT_ENDED = f"""
 WITH ended AS MATERIALIZED (
-    SELECT o.id, p.provider_account_id, o.currency, o.amount_minor, o.kind, o.created_at, o.ended_at,
-           o.ended_at >= %(day)s::date::timestamp AT TIME ZONE %(zone)s AS of_day, m.id IS NOT NULL AS claimed
-    FROM operation o JOIN payment p ON p.id = o.payment_id LEFT JOIN reconciliation_match m ON m.operation_id = o.id
+    SELECT o.id, p.provider_account_id, o.currency, o.amount_minor, o.kind, o.created_at, o.ended_at, o.ended_at >= {_DAY_BEGINS} AS of_day,
+           {_CLAIMED.format(item="operation_id = o.id")} AS claimed
+    FROM operation o JOIN payment p ON p.id = o.payment_id
     WHERE {_MOVED_MONEY} AND p.provider_account_id = ANY (ARRAY(SELECT provider_account_id::text FROM covered))
-        AND o.ended_at >= %(day)s::date::timestamp AT TIME ZONE %(zone)s - %(cut_off)s::interval
-        AND o.ended_at < (%(day)s::date + 1)::timestamp AT TIME ZONE %(zone)s
+        AND o.ended_at >= {_DAY_BEGINS} - %(cut_off)s::interval AND o.ended_at < {_DAY_ENDS}
+        AND NOT EXISTS (SELECT FROM pair WHERE pair.operation_id = o.id)
 ), kept AS (
     INSERT INTO unclaimed SELECT id, provider_account_id, currency, amount_minor, kind, created_at, ended_at, of_day FROM ended WHERE NOT claimed
+), counted AS (
+    SELECT count(*) FILTER (WHERE of_day) AS operations, count(*) FILTER (WHERE of_day AND claimed) AS claimed FROM ended
+    UNION ALL
+    SELECT count(*), count(*) FROM pair WHERE operation_id IS NOT NULL AND ended_at >= {_DAY_BEGINS} AND ended_at < {_DAY_ENDS}
 )
-SELECT count(*) FILTER (WHERE of_day), count(*) FILTER (WHERE of_day AND claimed) FROM ended
+SELECT sum(operations)::integer, sum(claimed)::integer FROM counted
 """
 
 # Those that this day should have had and those that an earlier day is still missing; a pair above explains either, and so does an open break of
@@ -440,16 +456,11 @@ ORDER BY o.id, o.day
 """
 
 # What has been claimed by now, by whomever, is no longer open.
-STIR_CLAIMED = (
-    """
-UPDATE open_before b SET asked = true FROM reconciliation_match m
-WHERE NOT b.asked AND (m.line_id = b.line_id AND b.kind <> 'FEE_MISMATCH')
-""",
-    """
-UPDATE open_before b SET asked = true FROM reconciliation_match m
-WHERE NOT b.asked AND m.operation_id = b.operation_id AND b.line_id IS NULL
-""",
-)
+STIR_CLAIMED = f"""
+UPDATE open_before b SET asked = true
+WHERE NOT b.asked AND CASE WHEN b.line_id IS NULL THEN {_CLAIMED.format(item="operation_id = b.operation_id")}
+                           WHEN b.kind <> 'FEE_MISMATCH' THEN {_CLAIMED.format(item="line_id = b.line_id")} END
+"""
 
 CLOSE_BREAKS = """
 UPDATE reconciliation_break b SET resolved_at = %(now)s, resolved_by_run_id = %(run)s, resolution = 'EXPLAINED'

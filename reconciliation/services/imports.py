@@ -164,6 +164,7 @@ def _apply(
     bank = expected.source.side == Side.BANK
     unread = list[Unread]()
     with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '128MB'")  # what the rules look at once for all lines stays in memory
         reader: Reader | Staged | None = (
             None if bank else _keep_plain(cursor, statement, expected, file, size, now, progress)
         )

@@ -104,9 +104,7 @@ def _copy(
     of_column = {getattr(format.columns, name): name for name in _NAMES}
     names = [of_column.get(column, f"x{number}") for number, column in enumerate(format.header)]
     types = ", ".join(f"{name} {'timestamptz' if name == 'at' else 'text'}" for name in names)
-    cursor.execute(
-        f"CREATE TEMPORARY TABLE raw_line (number integer GENERATED ALWAYS AS IDENTITY (START WITH 3), {types}) ON COMMIT DROP"
-    )
+    cursor.execute(f"CREATE TEMPORARY TABLE raw_line ({types}) ON COMMIT DROP")
     pattern, done = lines_pattern(format, account_key), head.size
     with (
         cursor.db.wrap_database_errors,
@@ -139,16 +137,19 @@ FROM (SELECT type, our_reference, at, {", ".join(f"{_MINOR.format(name)} AS {nam
 """
 
 
+_HEAD_ROWS = 2
+
+
 def _keep(format: Format, *, of_one_account: bool) -> str:
     """One statement: translate, and keep with the account of ours, in the order of the file. A scan of the table has that order by itself."""
     translated = "type"
     if any(theirs != ours for theirs, ours in format.types.items()):
         cases = " ".join(f"WHEN '{theirs}' THEN '{ours}'" for theirs, ours in format.types.items())
         translated = f"CASE type {cases} END"
-    account, source = "%(account)s", "raw_line i"
+    account, source = "%(account)s", f"(SELECT row_number() OVER () + {_HEAD_ROWS} AS number, * FROM raw_line) i"
     if not of_one_account:
         account = "a.id"
-        source = """raw_line i
+        source += """
 LEFT JOIN provider_account a ON a.provider = %(provider)s AND a.live = %(live)s AND a.account_key = i.account_key
 ORDER BY i.number"""
     return f"""
