@@ -49,7 +49,7 @@ EVENT_TYPES = tuple(sorted(set(EVENT_OF_FACT.values())))
 TEST_EVENT = "webhook.test"
 
 _SETTLED = ("gross", "refunds", "disputes", "fees", "reserveHeld", "reserveReleased", "adjustments", "carriedOver")
-_AMOUNTS = ("amount", "amountCaptured", "amountRefunded", "availableBalance", "pendingBalance", *_SETTLED)
+_AMOUNTS = frozenset({"amount", "amountCaptured", "amountRefunded", "availableBalance", "pendingBalance", *_SETTLED})
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
@@ -77,8 +77,8 @@ def render_body(
 def _with_numbers(data: Mapping[str, Any]) -> dict[str, Any]:
     """A copy whose amounts are written digit for digit as numbers: a float would round them."""
     shown = dict(data)
-    for name in _AMOUNTS:
-        amount = shown.get(name)
+    for name in _AMOUNTS & shown.keys():
+        amount = shown[name]
         if isinstance(amount, str) and _NUMBER.fullmatch(amount):
             shown[name] = orjson.Fragment(amount)
     return shown

@@ -7,11 +7,13 @@ dies leaves both or neither. A fact that cannot be rendered is set aside loudly,
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
+import orjson
 import structlog
 from django.db import connection, transaction
 
@@ -20,7 +22,6 @@ from common.changes import Actor
 from common.crashpoints import crashpoint
 from common.events import EVENT_OF_FACT, render_body
 from common.ids import new_id
-from common.models import Fact
 from common.queue import nudge_coalesced
 from notifications.live.nudges import nudge_streams
 from notifications.models import WebhookEndpoint
@@ -43,31 +44,53 @@ def relay_outbox(*, now: datetime, limit: int = BATCH) -> int:
 
 
 def _relay_batch(*, now: datetime, limit: int) -> int:
-    with transaction.atomic(durable=True):
-        facts = list(
-            Fact.objects.select_for_update(skip_locked=True)
-            .filter(published_at=None)
-            .order_by("created_at")[:limit]
-            .values(
-                "id", "name", "subject_type", "subject_id", "sequence", "merchant_id", "live", "payload", "created_at"
-            )
-        )
+    with transaction.atomic(durable=True), connection.cursor() as cursor:
+        cursor.execute(_TAKE, [limit])
+        facts = [_Unpublished(*row) for row in cursor.fetchall()]
         if not facts:
             return 0
         deliveries = _deliveries(facts, _listeners(facts), now)
         if deliveries:
-            _insert(deliveries, now)
+            cursor.execute(_DELIVER, [now, now, orjson.dumps(deliveries).decode()])
             nudge_coalesced("notifications.deliver_due")
-        Fact.objects.filter(pk__in=[fact["id"] for fact in facts]).update(published_at=now)
+        cursor.execute("UPDATE fact SET published_at = %s WHERE id = ANY(%s)", [now, [fact.id for fact in facts]])
         crashpoint("relay.dispatched")
     crashpoint("relay.committed")
-    nudge_streams({fact["subject_id"] for fact in facts if fact["name"] in EVENT_OF_FACT})
+    nudge_streams({fact.subject_id for fact in facts if fact.name in EVENT_OF_FACT})
     return len(facts)
 
 
-def _listeners(facts: Iterable[Mapping[str, Any]]) -> Listeners:
+class _Unpublished(NamedTuple):
+    """A fact as the relay reads it: by its own SQL, because a model's row and its payload as objects cost more than all the rest."""
+
+    id: str
+    name: str
+    subject_type: str
+    subject_id: str
+    sequence: int
+    merchant_id: str
+    live: bool
+    payload: str  # JSON
+    created_at: datetime
+
+
+_TAKE = """
+SELECT id, name, subject_type, subject_id, sequence, merchant_id, live, payload::text, created_at
+FROM fact WHERE published_at IS NULL ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED
+"""
+
+# One statement and one parameter for the whole batch.
+_DELIVER = """
+INSERT INTO webhook_delivery (id, endpoint_id, event_id, event_type, transaction_id, sequence, body, state, attempts, due_at, claim, created_at)
+SELECT d.id, d.endpoint_id, d.event_id, d.event_type, d.transaction_id, d.sequence, convert_to(d.body, 'UTF8'), 'PENDING', 0, %s, '', %s
+FROM json_to_recordset(%s) d (id text, endpoint_id text, event_id text, event_type text, transaction_id text, sequence integer, body text)
+ON CONFLICT (endpoint_id, event_id) DO NOTHING
+"""
+
+
+def _listeners(facts: Iterable[_Unpublished]) -> Listeners:
     found: dict[tuple[str, bool], list[tuple[str, frozenset[str]]]] = defaultdict(list)
-    merchants = {fact["merchant_id"] for fact in facts if fact["name"] in EVENT_OF_FACT}
+    merchants = {fact.merchant_id for fact in facts if fact.name in EVENT_OF_FACT}
     if merchants:
         rows = WebhookEndpoint.objects.filter(merchant_id__in=merchants, is_active=True).order_by("id")
         for pk, merchant_id, live, event_types in rows.values_list("id", "merchant_id", "live", "event_types"):
@@ -75,60 +98,48 @@ def _listeners(facts: Iterable[Mapping[str, Any]]) -> Listeners:
     return found
 
 
-def _deliveries(facts: Iterable[Mapping[str, Any]], listeners: Listeners, now: datetime) -> list[tuple[Any, ...]]:
-    """A row, as _insert takes it, for every fact and every endpoint that wants it."""
-    rows: list[tuple[Any, ...]] = []
+def _deliveries(facts: Iterable[_Unpublished], listeners: Listeners, now: datetime) -> list[dict[str, Any]]:
+    """A row, as _DELIVER takes it, for every fact and every endpoint that wants it."""
+    rows: list[dict[str, Any]] = []
     for fact in facts:
-        event_type = EVENT_OF_FACT.get(fact["name"])
+        event_type = EVENT_OF_FACT.get(fact.name)
         wanting = [
             endpoint_id
-            for endpoint_id, event_types in listeners.get((fact["merchant_id"], fact["live"]), ())
+            for endpoint_id, event_types in listeners.get((fact.merchant_id, fact.live), ())
             if event_type and (not event_types or event_type in event_types)
         ]
         if not event_type or not wanting:
             continue
         try:
             body = render_body(
-                event_id=fact["id"],
+                event_id=fact.id,
                 event_type=event_type,
-                created_at=fact["created_at"],
-                sequence=fact["sequence"],
-                data=fact["payload"],
+                created_at=fact.created_at,
+                sequence=fact.sequence,
+                data=json.loads(fact.payload),  # not by orjson, which reads a number that is too large as another one
             )
         except (TypeError, ValueError, AttributeError):
             _set_aside(fact, now)
             continue
-        transaction_id = fact["subject_id"] if fact["subject_type"] == "transaction" else ""
-        for endpoint_id in wanting:
-            rows.append((new_id("whd"), endpoint_id, fact["id"], event_type, transaction_id, fact["sequence"], body))
+        row = {
+            "event_id": fact.id,
+            "event_type": event_type,
+            "transaction_id": fact.subject_id if fact.subject_type == "transaction" else "",
+            "sequence": fact.sequence,
+            "body": body.decode(),
+        }
+        rows += [{"id": new_id("whd"), "endpoint_id": endpoint_id, **row} for endpoint_id in wanting]
     return rows
 
 
-def _insert(deliveries: list[tuple[Any, ...]], now: datetime) -> None:
-    """One statement for the whole batch; five times the speed of bulk_create."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO webhook_delivery (
-                id, endpoint_id, event_id, event_type, transaction_id, sequence, body,
-                state, attempts, due_at, claim, created_at
-            )
-            SELECT d.*, 'PENDING', 0, %s, '', %s
-            FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::int[], %s::bytea[]) d
-            ON CONFLICT (endpoint_id, event_id) DO NOTHING
-            """,
-            [now, now, *map(list, zip(*deliveries, strict=True))],
-        )
-
-
-def _set_aside(fact: Mapping[str, Any], now: datetime) -> None:
-    log.exception("relay.fact_unrenderable", fact=fact["id"])
+def _set_aside(fact: _Unpublished, now: datetime) -> None:
+    log.exception("relay.fact_unrenderable", fact=fact.id)
     record_action(
         actor=_RELAY,
         action="webhook.unrenderable",
         subject_type="fact",
-        subject_id=fact["id"],
-        merchant_id=fact["merchant_id"],
+        subject_id=fact.id,
+        merchant_id=fact.merchant_id,
         reason="The payload could not be rendered; no merchant was told.",
         now=now,
     )
