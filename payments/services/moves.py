@@ -29,7 +29,7 @@ from payments.ledger.recipes import (
 from payments.models import FeeCharge, Operation, Payment, Refund, ReviewItem, Transaction
 from payments.models.ledger import AccountKind
 from payments.models.review import ANSWERED_BY_THE_END, ReviewKind
-from payments.providers.base import FailureCode, Kind, ProviderResult
+from payments.providers.base import FailureCode, Kind, Outcome, ProviderResult
 from payments.services.payloads import transaction_payload
 from payments.services.schedule import OVERDUE_AFTER
 from payments.states import TRY_AGAIN, Decision, Move, PaymentState, RefundState, Result, ReviewState, TransactionStatus
@@ -146,7 +146,8 @@ def write_move(
     payment.failure_reason = _why(result)[:255] if ended else payment.failure_reason
     if opening:
         payment.provider_reference = result.provider_reference[:60] or payment.provider_reference
-        payment.approval_code = result.approval_code[:40] or payment.approval_code
+        if result.outcome is Outcome.SUCCEEDED:  # some providers number what they decline too
+            payment.approval_code = result.approval_code[:40] or payment.approval_code
         payment.bank_reference = result.bank_reference[:60] or payment.bank_reference
     if move.payment is PaymentState.CAPTURED and payment.paid_at is None:
         payment.paid_at = now

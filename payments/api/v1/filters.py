@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -80,4 +81,7 @@ def filtered(rows: QuerySet[Transaction], query: QueryDict, request: Any) -> Que
     if first and last and first > last:
         raise InvalidRequest("Not right: createdFrom.", fields={"createdFrom": ["It is after createdTo."]})
     kept: QuerySet[Transaction] = found.qs
+    least, most = (found.form.cleaned_data[name] for name in ("amountMin", "amountMax"))
+    if least and most and Decimal(least) > Decimal(most):  # both have been read as amounts
+        raise InvalidRequest("Not right: amountMin.", fields={"amountMin": ["It is above amountMax."]})
     return kept

@@ -126,9 +126,12 @@ def _method(fields: Fields) -> str:
 
 
 def _currency(fields: Fields, default: str) -> str:
-    currency = fields.text("currencyCode", maximum=3) or default
-    if not currency:
-        return ""
+    currency = fields.take("currencyCode")
+    if currency is None:
+        return default
+    if type(currency) is not str:
+        fields.refuse("currencyCode", "Send a string.")
+        return default
     try:
         exponent(currency)
     except UnknownCurrency as exc:

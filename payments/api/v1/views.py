@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -135,14 +136,28 @@ class Transactions(MerchantView):
         return answer(page.answer(rows, [transaction_json(row, payments[row.id]) for row in shown]))
 
 
+def _held(request: MerchantRequest, transaction_id: str) -> Callable[[HttpResponse], HttpResponse]:
+    """Wait for the outcome as long as the caller prefers; then what marks the answer as held, if it was."""
+    seconds = wished_seconds(request._request)
+    waited = wait_for_outcome(request.caller, transaction_id, seconds=seconds)
+
+    def marked(response: HttpResponse) -> HttpResponse:
+        if waited:
+            response[APPLIED] = f"wait={seconds}"
+        return response
+
+    return marked
+
+
 class OneTransaction(MerchantView):
     required_scopes = {"GET": Scope.TRANSACTION_READ}
 
-    @extend_schema(operation_id="getTransaction", responses={200: schemas.TransactionOut})
+    @extend_schema(operation_id="getTransaction", parameters=[schemas.PREFER], responses={200: schemas.TransactionOut})
     def get(self, request: MerchantRequest, transaction_id: str) -> HttpResponse:
         """One transaction with its payments."""
+        held = _held(request, transaction_id)
         row = transaction_row(request.caller, transaction_id)
-        return answer(transaction_json(row, payments_by_transaction([row.id])[row.id]))
+        return held(answer(transaction_json(row, payments_by_transaction([row.id])[row.id])))
 
 
 class TransactionStatus(MerchantView):
@@ -156,12 +171,8 @@ class TransactionStatus(MerchantView):
     def get(self, request: MerchantRequest, transaction_id: str) -> HttpResponse:
         """The status alone, for polling; `Prefer: wait=N` saves most of the polling."""
         columns = ("id", "status", "external_reference", "failure_code", "failure_reason", "updated_at")
-        seconds = wished_seconds(request._request)
-        waited = wait_for_outcome(request.caller, transaction_id, seconds=seconds)
-        response = answer(status_json(transaction_row(request.caller, transaction_id, *columns)))
-        if waited:
-            response[APPLIED] = f"wait={seconds}"
-        return response
+        held = _held(request, transaction_id)
+        return held(answer(status_json(transaction_row(request.caller, transaction_id, *columns))))
 
 
 class TransactionEvents(MerchantView):

@@ -31,11 +31,11 @@ def read_payment(body: dict[str, Any], caller: Caller) -> NewTransfer:
     """The body of POST /payments: `toMerchant` is the account that is paid. Raises InvalidRequest, UnsupportedCurrency, NotFound."""
     fields = Fields(body)
     payer, payee = (fields.text(name, maximum=40, required=True) for name in ("fromAccount", "toMerchant"))
-    currency = fields.text("currency", maximum=3)
-    if not currency:
+    currency = fields.take("currency")
+    if currency is None:
         currency = account_row(caller, payer, "currency").currency if payer else caller.currency
     try:
-        exponent(currency)
+        exponent(str(currency))
     except UnknownCurrency as exc:
         raise UnsupportedCurrency("Send currency as an ISO 4217 code.", currency=currency) from exc
     paid = fields.amount("amount", currency, required=True)
@@ -95,11 +95,18 @@ def refusal_json(refusal: CounterfoilError) -> dict[str, Any]:
     """Why a payment would be refused: an error for each field that is not right, else the one rule that says no."""
     fields = refusal.details.get("fields", {})
     errors = [
-        {"code": refusal.code, "field": _FIELDS.get(name, name), "message": sentence}
+        {"code": refusal.code, "field": _FIELDS.get(name, name), "message": in_our_words(sentence)}
         for name, sentences in fields.items()
         for sentence in sentences
     ]
     return {"valid": False, "errors": errors or [{"code": refusal.code, "field": None, "message": refusal.message}]}
+
+
+def in_our_words(message: str) -> str:
+    """A refusal of the services in the words of this document."""
+    for theirs, ours in _FIELDS.items():
+        message = message.replace(theirs, ours)
+    return message
 
 
 def _word(state: str) -> str:

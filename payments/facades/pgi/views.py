@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from common.errors import CounterfoilError, NotFound
@@ -13,6 +13,7 @@ from merchants.api.base import MerchantRequest, MerchantView, answer, require_ke
 from merchants.api.pagination import read_page
 from merchants.scopes import Scope
 from payments.facades.pgi.messages import (
+    in_our_words,
     payment_json,
     payment_reply,
     read_payment,
@@ -26,6 +27,15 @@ from payments.services.refunds import refund_request
 from payments.services.transfers import transfer_create, transfer_validate
 
 
+def unknown_route(request: HttpRequest, **_path: str) -> HttpResponse:
+    """The 404 of everything below /v1/ that is no route."""
+    return HttpResponse(
+        orjson.dumps({"error": {"code": NotFound.code, "message": "There is no such route."}}),
+        status=NotFound.status,
+        content_type="application/json",
+    )
+
+
 class PgiView(MerchantView):
     """Errors have a code and a message, no more. The OpenAPI document leaves these routes out: it describes the native API."""
 
@@ -35,7 +45,8 @@ class PgiView(MerchantView):
         response = super().handle_exception(exc)
         content = orjson.loads(response.content)
         if "error" in content:  # else a repeat of what was answered well
-            response.content = orjson.dumps({"error": {name: content["error"][name] for name in ("code", "message")}})
+            told = content["error"]
+            response.content = orjson.dumps({"error": {"code": told["code"], "message": in_our_words(told["message"])}})
         return response
 
     def payment(self, request: MerchantRequest, payment_id: str) -> Any:

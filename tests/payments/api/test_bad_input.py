@@ -130,7 +130,7 @@ def test_more_digits_than_the_currency_has(api: Api, amount: str, currency: str)
 
 
 @pytest.mark.usefixtures("nothing_written")
-@pytest.mark.parametrize("currency", ["usd", "XXX", "KHM", "XAU", "ZZZ", "US", "JPY", "KHR"])
+@pytest.mark.parametrize("currency", ["usd", "XXX", "KHM", "XAU", "ZZZ", "US", "JPY", "KHR", "", " MYR", "MYR "])
 def test_a_currency_that_nothing_takes(api: Api, currency: str) -> None:
     error = refusal(api.post("/transactions", new_body(amount=100, currencyCode=currency)), 422, "UNSUPPORTED_CURRENCY")
 

@@ -9,7 +9,7 @@ import pytest
 from common.money import Money
 from payments.models import Transaction
 from tests.factories import NOW, captured_transaction, new_transaction
-from tests.support.api import Api, content
+from tests.support.api import Api, content, refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -85,3 +85,16 @@ def test_filters(api: Api, query: str, expected: str) -> None:
     found = content(api.get(f"/transactions?{query}"))["data"]
 
     assert "".join(row["externalReference"][-1] for row in found) == expected
+
+
+@pytest.mark.parametrize(
+    "query, name",
+    [
+        ("amountMin=100.01&amountMax=100", "amountMin"),
+        ("createdFrom=2026-03-03T00:00:00Z&createdTo=2026-03-02T00:00:00Z", "createdFrom"),
+    ],
+)
+def test_a_span_the_wrong_way_round_is_refused(api: Api, query: str, name: str) -> None:
+    error = refusal(api.get(f"/transactions?{query}"), 400, "INVALID_REQUEST")
+
+    assert list(error["details"]["fields"]) == [name]

@@ -62,11 +62,12 @@ def test_what_callers_wish(header: str, seconds: int) -> None:
     assert wished_seconds(RequestFactory().get("/", headers={"Prefer": header})) == seconds
 
 
-def test_the_status_comes_with_the_outcome(api: Api) -> None:
+@pytest.mark.parametrize("path", ["", "/status"])
+def test_the_state_comes_with_the_outcome(api: Api, path: str) -> None:
     transaction = unpaid(api)
     payer = paid_meanwhile()
 
-    response = api.get(f"/transactions/{transaction.pk}/status", Prefer="wait=20")
+    response = api.get(f"/transactions/{transaction.pk}{path}", Prefer="wait=20")
     payer.join()
 
     assert content(response)["status"] == "COMPLETED"

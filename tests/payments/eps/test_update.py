@@ -32,6 +32,16 @@ def test_state_is_told_as_it_is_now(scheme):
     assert answer["CHECKSUM"] == checksum_of(merchant, "response", answer)
 
 
+def test_a_number_that_a_provider_gives_a_decline_is_no_approval_code():
+    merchant = merchant_with()
+    ask(merchant, TRANS_ID="T1")
+    settle(sale_of(Transaction.objects.get()), Outcome.DECLINED, approval_code="A12345", failure_code="DECLINED")
+
+    answer = post("update", signed(merchant, "update", {"TRANS_ID": "T1"})).json()
+
+    assert (answer["STATUS_CODE"], answer["APPROVAL_CODE"]) == ("01", "")
+
+
 def test_payer_who_never_came_is_declined_in_the_end():
     merchant = merchant_with()
     ask(merchant, TRANS_ID="T1")

@@ -190,3 +190,16 @@ def test_what_cannot_be_read_or_is_not_allowed_is_no_validation(pgi):
     assert error(pgi.call("GET", "/validate"))[0] == 405
     pgi.api = api_for(pgi.api.merchant, scopes=["transaction:read"])
     assert error(pgi.call("POST", "/validate", {"amount": 1})) == (403, "FORBIDDEN")
+
+
+def test_a_refusal_names_the_fields_of_the_document(pgi):
+    answer = json.loads(pgi.pay(toMerchant=pgi.payer).content)
+
+    assert answer == {"error": {"code": "INVALID_REQUEST", "message": "Not right: toMerchant."}}
+
+
+@pytest.mark.parametrize("path", ["/v1/", "/v1/nope", "/v1/payments/x/y", "/v1/payments/"])
+def test_what_is_no_route_is_answered_in_the_same_shape(pgi, path):
+    response = Client().get(path, headers={"Authorization": f"Bearer {pgi.api.headers['X-API-Key']}"})
+
+    assert error(response) == (404, "NOT_FOUND")
