@@ -19,6 +19,7 @@ from reconciliation.models import Break, Match, ReconciliationRun, Statement
 from reconciliation.parsers import fpx
 from reconciliation.services.locks import only_one
 from reconciliation.services.nightly import reconcile_yesterday
+from tests.factories import ProviderAccountFactory
 from tests.reconciliation.given import Listed, fpx_file, open_kinds
 from tests.reconciliation.sandbox_day import open_shop, pay, refund
 from tests.support.sandbox_process import SandboxProcess
@@ -91,6 +92,16 @@ def test_a_day_of_both_providers(sandbox_url: str) -> None:
 
     assert [kind for kind, _, _ in open_kinds()] == ["AMOUNT_MISMATCH"] * 2
     assert [violation for _, found in verify(Asked(now=timezone.now())) for violation in found.violations] == []
+
+
+def test_a_day_without_a_statement_does_not_agree_with_anything() -> None:
+    ProviderAccountFactory(provider="fpx", live=False)
+
+    status, said = command("reconcile", "--provider=fpx", "--date=2026-03-02", "--no-fetch")
+
+    assert status == 0
+    assert "nothing to compare with, no statement of that day is in" in said
+    assert "agrees" not in said
 
 
 def test_it_goes_on_where_it_was_and_then_does_nothing(own_sandbox: SandboxProcess) -> None:

@@ -1,17 +1,18 @@
-"""Check the audit log's hash chain against the records and the outside anchor. Exit status 1 names what is wrong."""
+"""Check the audit log's hash chain against the records and the outside anchor. Exit status 1 names what is wrong, 2: it could not be done."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from common.audit import verify_chain
+from common.commands import ScheduledCommand
 from common.models import AuditLink
 
 
-class Command(BaseCommand):
+class Command(ScheduledCommand):
     help = __doc__
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,25 +1,29 @@
-"""Check the invariants of money over the live database. Exit status 1 names the first violation; nothing is changed."""
+"""Check the invariants of money over the live database. Exit status 1 names the first violation, 2: it could not be done. Nothing is changed."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 from typing import IO, Any, cast
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from common.books import Asked, verify
+from common.commands import ScheduledCommand, minutes
 
 
-class Command(BaseCommand):
+class Command(ScheduledCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--unpublished-minutes", type=int, default=15, help="How long a fact may wait to be published (default 15)."
+            "--unpublished-minutes",
+            type=minutes,
+            default=15,
+            help="How long a fact may wait to be published (default 15).",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

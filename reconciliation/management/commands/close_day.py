@@ -5,13 +5,13 @@ Exit status 0: closed (now or before); 1: something is open, which is named: two
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from common.changes import Actor
+from common.commands import ScheduledCommand, iso_day
 from common.errors import InvalidState
 from reconciliation.models import Source
 from reconciliation.services.closing import day_close
@@ -20,12 +20,12 @@ from reconciliation.services.expected import modes_of
 ACTOR = Actor("system:close_day")
 
 
-class Command(BaseCommand):
+class Command(ScheduledCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--provider", required=True, help="The source's code.")
-        parser.add_argument("--date", required=True, type=date.fromisoformat, help="The provider's day, YYYY-MM-DD.")
+        parser.add_argument("--date", required=True, type=iso_day, help="The provider's day, YYYY-MM-DD.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         provider, day, now = options["provider"], options["date"], timezone.now()

@@ -6,16 +6,16 @@ read. A refused file applies nothing.
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import IO, Any, cast
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
 from common.changes import Actor
+from common.commands import ScheduledCommand, iso_day
 from merchants.models import ProviderAccount
 from reconciliation.models import Side, Source, StatementState
 from reconciliation.parsers.bytes import TooLarge
@@ -25,15 +25,13 @@ ACTOR = Actor("system:import_statement")
 _SHOWN = 20
 
 
-class Command(BaseCommand):
+class Command(ScheduledCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
         parser.add_argument("--provider", required=True, help="The source: a provider, or a bank of ours.")
-        parser.add_argument(
-            "--date", type=date.fromisoformat, help="The source's day, YYYY-MM-DD; a bank's file says it itself."
-        )
+        parser.add_argument("--date", type=iso_day, help="The source's day, YYYY-MM-DD; a bank's file says it itself.")
         parser.add_argument(
             "--account", help="Id or key of the provider account; without it the file is of all accounts."
         )
@@ -52,7 +50,7 @@ class Command(BaseCommand):
         except TooLarge as exc:
             raise CommandError(f"{path}: {exc}.", returncode=2) from exc
         except OSError as exc:
-            raise CommandError(f"{path} cannot be read: {exc.strerror}.", returncode=2) from exc
+            raise CommandError(f"{path} cannot be read: {exc.strerror or exc}.", returncode=2) from exc
         self._tell(imported)
 
     def _import(self, path: Path, source: Source, account: ProviderAccount | None, options: dict[str, Any]) -> Imported:

@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import IO, Any, cast
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from common.changes import Actor
+from common.commands import ScheduledCommand, iso_day
 from common.money import Money
-from reconciliation.models import Break, ReconciliationRun, Source
+from reconciliation.models import Break, ReconciliationRun, Side, Source, Statement, StatementState
 from reconciliation.selectors import open_breaks
 from reconciliation.services.expected import modes_of
 from reconciliation.services.fetch import fetches
@@ -29,12 +30,12 @@ ACTOR = Actor("system:reconcile")
 _SHOWN = 50
 
 
-class Command(BaseCommand):
+class Command(ScheduledCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--provider", required=True)
-        parser.add_argument("--date", required=True, type=date.fromisoformat, help="The provider's day, YYYY-MM-DD.")
+        parser.add_argument("--date", required=True, type=iso_day, help="The provider's day, YYYY-MM-DD.")
         parser.add_argument("--no-fetch", action="store_true", help="Compare with what has been imported already.")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -57,6 +58,10 @@ class Command(BaseCommand):
             kinds = Counter(breaks.values_list("kind", flat=True))
             listed = ", ".join(f"{number} {kind}" for kind, number in sorted(kinds.items()))
             raise CommandError(f"{found} open breaks on {day}: {listed}", returncode=1)
+        imported = Statement.objects.filter(provider=provider, day=day, state=StatementState.IMPORTED)
+        if source.side == Side.PROVIDER and not imported.exists():
+            self.stdout.write(f"{provider} {day}: nothing to compare with, no statement of that day is in.")
+            return
         self.stdout.write(self.style.SUCCESS(f"{provider} {day}: everything agrees."))
 
     def _work(

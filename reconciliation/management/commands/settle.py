@@ -6,16 +6,16 @@ that has not ended is settled as far as it has got.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import IO, Any, cast
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from common.changes import Actor
+from common.commands import ScheduledCommand, iso_day
 from common.money import Money
 from merchants.models import Merchant
 from reconciliation.models import Settlement
@@ -26,11 +26,11 @@ ACTOR = Actor("system:settle")
 _SHOWN = 50
 
 
-class Command(BaseCommand):
+class Command(ScheduledCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--date", required=True, type=date.fromisoformat, help="The closing day, YYYY-MM-DD.")
+        parser.add_argument("--date", required=True, type=iso_day, help="The closing day, YYYY-MM-DD.")
         parser.add_argument("--merchant", help="The code of one merchant. Default: all.")
 
     def handle(self, *args: Any, **options: Any) -> None:
