@@ -54,7 +54,8 @@ class Remittance(models.Model):
 
 
 class BankLine(models.Model):
-    """One entry of a bank statement. Money that came in is positive. Its natural key is the account and the bank's own reference."""
+    """One entry of a bank statement. Money that came in is positive. Its natural key is the account, the bank's own reference
+    and the day it was booked: many banks begin their numbers anew with each statement."""
 
     id = models.BigAutoField(primary_key=True)
     statement = models.ForeignKey(Statement, on_delete=models.PROTECT, db_index=False, related_name="bank_lines")
@@ -82,7 +83,7 @@ class BankLine(models.Model):
         db_table = "bank_line"
         constraints = [
             models.UniqueConstraint(
-                fields=["provider", "account_key", "reference", "occurrence"], name="bank_line_once"
+                fields=["provider", "account_key", "reference", "booked_on", "occurrence"], name="bank_line_once"
             ),
             models.CheckConstraint(condition=~Q(amount_minor=0), name="bank_line_not_zero"),
         ]

@@ -311,7 +311,7 @@ class Camt053Reader:
             side,
             (amount.text or "").strip() if amount is not None else "",
             amount.get("Ccy", "") if amount is not None else "",
-            self._text(element, "RvslInd"),
+            {"1": "true", "0": "false"}.get(reversal := self._text(element, "RvslInd"), reversal),
             self._text(element, "BookgDt/Dt", "BookgDt/DtTm")[:10],
             self._text(element, "ValDt/Dt", "ValDt/DtTm")[:10],
             self._type(element),

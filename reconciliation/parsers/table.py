@@ -30,6 +30,7 @@ from reconciliation.parsers.base import (
 )
 from reconciliation.parsers.bytes import check_text, text_lines
 
+ALL = "ALL"  # instead of an account, in the header
 _AMOUNT = re.compile(r"(-?)(0|[1-9][0-9]{0,12})\.([0-9]{2})")
 _COUNT = re.compile(r"0|[1-9][0-9]{0,8}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?(Z|[+-][0-9]{2}:[0-9]{2})")
@@ -163,10 +164,11 @@ class TableReader:
         self._rows = rows
         self._format = format
         self._day = day
+        self._account_key = account_key
 
     def __iter__(self) -> Iterator[Item]:
         rows, read, name = self._rows, self.parser.read, self._format.name
-        check_head(self._format, self._day, next(rows, (1, None))[1], next(rows, (2, None))[1])
+        check_head(self._format, self._day, self._account_key, next(rows, (1, None))[1], next(rows, (2, None))[1])
         unit = {currency: 10 ** (2 - exponent(currency)) for currency in self._format.currencies}
         count = amount = fee = net = 0
         number, trailer = 2, None
@@ -219,12 +221,16 @@ class TableReader:
         self.stated = stated
 
 
-def check_head(format: Format, day: date, first: list[str] | None, second: list[str] | None) -> None:
-    """Raises RefusedFile unless these are the first two rows of such a file."""
+def check_head(
+    format: Format, day: date, account_key: str | None, first: list[str] | None, second: list[str] | None
+) -> None:
+    """Raises RefusedFile unless these are the first two rows of such a file. One of all accounts may be taken for one of them, never the reverse."""
     match first:
         case ["H", code, account, of_day] if code == format.name and NAME.fullmatch(account):
             if of_day != day.isoformat():
                 raise RefusedFile(f"line 1: the file is of {of_day!r}, not of {day.isoformat()}")
+            if account not in (account_key, ALL):
+                raise RefusedFile(f"line 1: the file is of account {account}, not of {account_key or 'all accounts'}")
         case _:
             raise RefusedFile(f"line 1: no header H,{format.name},<account or ALL>,<date>")
     if second != list(format.header):

@@ -45,6 +45,7 @@ from reconciliation.services.readers import Expected, open_pages, open_reader, t
 from reconciliation.services.remittances import remittances_announce
 from reconciliation.services.staging import Staged, stage
 from reconciliation.services.staging import keep as keep_staged
+from reconciliation.sources import zone_of
 
 log = structlog.get_logger(__name__)
 
@@ -99,6 +100,8 @@ def statement_import(
         expected = Expected(source, live, day, account.account_key if account else None)
         pages = None
         try:
+            if day is not None:
+                _check_begun(day, source, now)
             pages = pages_with(statement, expected, file)
             if pages and pages.missing:
                 pages_replace(pages, statement, actor, now)
@@ -290,7 +293,14 @@ def _conclude(statement: Statement, expected: Expected, reader: Reader | Staged,
         closed_on = max(balance.closed_on for balance in reader.balances)
         if expected.day not in (None, closed_on):
             raise RefusedFile(f"the file is of {closed_on}, not of {expected.day}")
+        _check_begun(closed_on, expected.source, now)
         statement.day = closed_on
+
+
+def _check_begun(day: date, source: Source, now: datetime) -> None:
+    """Nobody can say yet what happened in a day that has not begun. Raises RefusedFile."""
+    if day > now.astimezone(zone_of(source)).date():
+        raise RefusedFile(f"{day} has not begun at {source.name}")
 
 
 def _set_aside(statement: Statement, state: StatementState, reason: str) -> None:

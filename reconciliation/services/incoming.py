@@ -47,7 +47,8 @@ class Kept:
     create: str
     copy: str
     row: Callable[[Any], tuple[Any, ...]]
-    key: Callable[[Any], Hashable]  # what says, with the occurrence, which line it is
+    names: tuple[str, ...]  # of the columns that say, with the occurrence, which line it is
+    key: Callable[[Any], Hashable]  # their values
     twins: str  # numbers lines of the same key; in the database, because a file has too many keys to hold
     contradictions: str
     apply: str
@@ -78,6 +79,7 @@ def _kept(table: str, columns: dict[str, str], key: tuple[str, ...], account_col
             {", ".join(f"{name} {type_}" for name, type_ in columns.items())}) ON COMMIT DROP""",
         copy=f"COPY incoming_line (number, {listed}) FROM STDIN",
         row=row,
+        names=key,
         key=key_of,
         twins=f"""
             UPDATE incoming_line i SET occurrence = t.occurrence
@@ -103,4 +105,4 @@ def _kept(table: str, columns: dict[str, str], key: tuple[str, ...], account_col
 
 
 LINES = _kept("statement_line", _LINE, ("account_key", "provider_reference", "type"), account_column=True)
-ENTRIES = _kept("bank_line", _ENTRY, ("account_key", "reference"), account_column=False)
+ENTRIES = _kept("bank_line", _ENTRY, ("account_key", "reference", "booked_on"), account_column=False)

@@ -191,7 +191,7 @@ def _keep(source: Source, statement: Statement, parsed: Line | Entry) -> tuple[S
     """The row of this line, and whether it is new."""
     values = {name: value for name, value in asdict(parsed).items() if name != "number"}
     model: Any = StatementLine if isinstance(parsed, Line) else BankLine
-    names = ("account_key", "provider_reference", "type") if isinstance(parsed, Line) else ("account_key", "reference")
+    names = (LINES if isinstance(parsed, Line) else ENTRIES).names
     alike = model.objects.filter(provider=source.code, **{name: values[name] for name in names})
     occurrence = _occurrence(statement, parsed) if alike.exists() else 1
     known = alike.filter(occurrence=occurrence).first()

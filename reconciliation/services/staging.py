@@ -99,7 +99,7 @@ def _copy(
     size: int,
 ) -> Totals:
     head = head_of(file)
-    check_head(format, day, *head.rows)
+    check_head(format, day, account_key, *head.rows)
     stated = stated_by(format, trailer_of(file))
     of_column = {getattr(format.columns, name): name for name in _NAMES}
     names = [of_column.get(column, f"x{number}") for number, column in enumerate(format.header)]

@@ -42,17 +42,26 @@ def night(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, 18, tzinfo=UTC)
 
 
-def bank_imported(entries: Sequence[Booked], *, day: date = NEXT) -> Statement:
+def bank_file(entries: Sequence[Booked], *, day: date = NEXT) -> bytes:
     total = sum(entry.minor for entry in entries)
     opening = 1_000_000
-    content = (
+    return (
         '<?xml version="1.0"?><Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"><BkToCstmrStmt><GrpHdr><MsgId>m</MsgId></GrpHdr>'
         f"<Stmt><Id>{day}</Id><Acct><Id><Othr><Id>{NUMBER}</Id></Othr></Id><Ccy>MYR</Ccy></Acct>"
         f"{_balance('OPBD', opening, day)}{_balance('CLBD', opening + total, day)}"
         f"{''.join(_entry(entry, day) for entry in entries)}</Stmt></BkToCstmrStmt></Document>"
-    )
+    ).encode()
+
+
+def bank_imported(entries: Sequence[Booked], *, day: date = NEXT) -> Statement:
     statement = statement_import(
-        content=content.encode(), provider=BANK, account=None, live=False, day=day, actor=ACTOR, now=night(day)
+        content=bank_file(entries, day=day),
+        provider=BANK,
+        account=None,
+        live=False,
+        day=day,
+        actor=ACTOR,
+        now=night(day),
     ).statement
     assert (statement.state, statement.quarantined_count) == ("IMPORTED", 0), statement.reason
     return statement

@@ -61,6 +61,15 @@ def test_what_is_not_booked_moves_nothing_and_a_reversal_and_an_exchange_are_tol
     assert (second.reversal, second.amount_minor) == (True, -10_000)
 
 
+@pytest.mark.parametrize(("said", "reversal"), [("1", True), ("true", True), ("0", False), ("false", False)])
+def test_a_reversal_is_written_in_either_way_that_xml_has_for_it(said: str, reversal: bool) -> None:
+    content = camt(
+        entry("100.00").replace("<Sts>", f"<RvslInd>{said}</RvslInd><Sts>"), closing=("1100.00", "CRDT", "2026-03-02")
+    )
+
+    assert [x.reversal for x in read(content)[1] if isinstance(x, Entry)] == [reversal]
+
+
 def test_an_overdrawn_account_and_one_without_decimals() -> None:
     overdrawn = camt(
         entry("30.00", "DBIT"), opening=("20.00", "CRDT", "2026-03-02"), closing=("10.00", "DBIT", "2026-03-02")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,11 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
 from common.models import AuditRecord
-from reconciliation.models import Statement, StatementFile, StatementLine
+from reconciliation.models import BankLine, Statement, StatementFile, StatementLine
 from reconciliation.services.imports import statement_import
 from tests.factories import MerchantFactory, ProviderAccountFactory
 from tests.reconciliation.given import ACTOR, DAY, NEXT_MORNING, Listed, fpx_file, imported
+from tests.reconciliation.given_bank import BANK, NEXT, Booked, bank_account, bank_file, bank_imported, night
 from tests.support.race import race
 
 pytestmark = pytest.mark.django_db
@@ -197,3 +198,59 @@ def test_a_file_in_several_pieces_is_kept_byte_for_byte(monkeypatch: pytest.Monk
     assert statement.file.chunks.count() > 5
     assert statement.file.content() == fpx_file([Listed("SE1", f"F{n}", f"EPG{n}") for n in range(100)], account="SE1")
     assert bytes(statement.sha256) == hashlib.sha256(statement.file.content()).digest()
+
+
+@pytest.mark.parametrize(
+    ("day", "now", "begun"),
+    [
+        (DAY, datetime(2026, 3, 1, 15, 59, tzinfo=UTC), False),  # 23:59 of the day before in Kuala Lumpur
+        (DAY, datetime(2026, 3, 1, 16, 0, tzinfo=UTC), True),
+        (date(9999, 12, 31), NEXT_MORNING, False),
+    ],
+)
+def test_a_day_that_has_not_begun_has_no_statement(day: date, now: datetime, begun: bool) -> None:
+    account = ProviderAccountFactory(account_key="SE1")
+
+    statement = imported(account, [], day=day, now=now)
+
+    assert (statement.state, statement.reason) == (
+        ("IMPORTED", "") if begun else ("REFUSED", f"{day} has not begun at FPX")
+    )
+
+
+def test_a_bank_s_day_that_has_not_begun_has_no_statement() -> None:
+    bank_account()
+    content = bank_file([Booked("B1", 100)], day=NEXT)
+
+    early, refused = (
+        statement_import(
+            content=content, provider=BANK, account=None, live=False, day=None, actor=ACTOR, now=now
+        ).statement
+        for now in (night(DAY) - timedelta(hours=12), night(DAY) - timedelta(hours=11))
+    )
+
+    assert (early.state, early.reason) == ("REFUSED", f"{NEXT} has not begun at My bank")
+    assert (refused.pk, refused.state, BankLine.objects.count()) == (early.pk, "REFUSED", 0)
+
+
+def test_a_bank_may_number_its_entries_anew_each_day() -> None:
+    bank_account()
+    bank_imported([Booked("1", 10_000), Booked("2", -500)], day=DAY)
+
+    next_day = bank_imported([Booked("1", 700), Booked("2", 900)], day=NEXT)
+    again = bank_imported([Booked("1", 700), Booked("2", 900), Booked("3", 100)], day=NEXT)
+
+    assert (next_day.new_line_count, again.new_line_count) == (2, 1)
+    assert list(BankLine.objects.order_by("id").values_list("reference", "amount_minor")) == [
+        ("1", 10_000), ("2", -500), ("1", 700), ("2", 900), ("3", 100),
+    ]  # fmt: skip
+
+
+def test_a_bank_that_says_something_else_of_an_entry_of_that_day_is_refused() -> None:
+    bank_account()
+    bank_imported([Booked("1", 10_000)], day=DAY)
+
+    with pytest.raises(AssertionError, match="says something else of 1 than line 1 of stm_"):
+        bank_imported([Booked("1", 10_001)], day=DAY)
+
+    assert BankLine.objects.get().amount_minor == 10_000

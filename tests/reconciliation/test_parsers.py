@@ -177,6 +177,14 @@ def test_a_line_of_another_account_in_the_file_of_one() -> None:
         list(reader_of(content, fpx.FORMAT, account_key="SE1"))
 
 
+def test_the_file_of_another_account_or_of_one_taken_for_all() -> None:
+    for whose in ("SE2", None):
+        with pytest.raises(RefusedFile, match=f"line 1: the file is of account SE1, not of {whose or 'all accounts'}"):
+            list(reader_of(fpx_file([], account="SE1"), fpx.FORMAT, account_key=whose))
+
+    assert list(reader_of(fpx_file([], account="ALL"), fpx.FORMAT, account_key="SE1")) == []
+
+
 def test_cut_off_anywhere_it_is_refused() -> None:
     whole_without_its_last_line_feed = len(GOOD) - 1
 

@@ -55,7 +55,7 @@ def read(content: bytes) -> bool:
 @pytest.mark.django_db
 def test_a_plain_file_is_taken() -> None:
     assert staged(PLAIN)
-    assert staged(PLAIN, None)
+    assert staged(fpx_file(LINES), None)
     assert staged(fpx_file([], account="SE1"))
 
 
@@ -85,6 +85,7 @@ def test_whatever_byte_is_changed_it_is_never_laxer_than_the_reader(at: int, byt
         PLAIN.replace(b"2026-03-02T12", b"2026-03-03T12", 1),
         PLAIN.replace(b"2026-03-02T12", b"2026-02-30T12", 1),
         PLAIN.replace(b"TEST0001", b"T\xe9ST0001", 1),
+        PLAIN.replace(b"TEST0001", b"x" * 70_000, 1),  # longer than a line may be
         PLAIN.replace(b"REFUND", b"PAYMENT"),
         PLAIN.replace(b"SE1,F1", b"SE2,F1"),
         PLAIN + b"\n",

@@ -20,7 +20,7 @@ from reconciliation.parsers.table import Format, Rows, TableReader, csv_rows
 
 DAY = date(2026, 3, 2)
 VNPAY = (
-    "H,VNPAY,SHOP1,2026-03-02\n" + ",".join(vnpay.FORMAT.header) + "\n"
+    "H,VNPAY,ALL,2026-03-02\n" + ",".join(vnpay.FORMAT.header) + "\n"
     "pay,SHOP1,14001,EPG1,20260302091500,NCB,VND,10000000,110000,9890000,00\n"
     "refund,SHOP1,14002,RFD1,20260302233000,NCB,VND,-500000,0,-500000,00\n"
     "T,2,9500000,110000,9390000\n"
