@@ -209,18 +209,22 @@ def _keep_plain(
     if staged is None:
         return None
     crashpoint("import.copied")
-    _conclude(statement, expected, staged, now)
-    statement.save()
-    new = keep_staged(
-        cursor,
-        staged,
-        {
-            "statement": statement.pk,
-            "provider": statement.provider,
-            "live": statement.live,
-            "account": statement.provider_account_id,
-        },
-    )
+    with database.atomic():
+        _conclude(statement, expected, staged, now)
+        statement.save()
+        new = keep_staged(
+            cursor,
+            staged,
+            {
+                "statement": statement.pk,
+                "provider": statement.provider,
+                "live": statement.live,
+                "account": statement.provider_account_id,
+            },
+        )
+        if new is None:  # what was concluded does not hold: whoever reads it line by line concludes something else
+            database.set_rollback(True)
+    cursor.execute("DROP TABLE raw_line")
     if new is None:
         return None
     crashpoint("import.compared")

@@ -84,8 +84,6 @@ def keep(cursor: Any, staged: Staged, parameters: dict[str, Any]) -> int | None:
         if constraint_of(exc) not in _EXPLAINED_BY_THE_READER:
             raise
         return None
-    finally:
-        cursor.execute("DROP TABLE IF EXISTS raw_line")
     return count
 
 

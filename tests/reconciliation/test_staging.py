@@ -100,6 +100,22 @@ def test_what_is_odd_is_left_to_the_reader(spoilt: bytes) -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("refused_before", [False, True])
+def test_what_only_the_database_finds_odd_is_read_line_by_line_as_if_nothing_had_been(refused_before: bool) -> None:
+    account = ProviderAccountFactory(account_key="SE1")
+    negative = Listed("SE1", "F9", "EPG9", minor=-1)  # a payment of less than nothing, in sums that agree
+    if refused_before:
+        day_before = NOON - timedelta(days=1)
+        assert imported(account, [*LINES, negative], now=day_before).state == "REFUSED"
+
+    statement = imported(account, [*LINES, negative])
+
+    assert (statement.state, statement.controls, statement.new_line_count) == ("IMPORTED", "WAITING", 3)
+    assert [line.number for line in statement.quarantined_lines.all()] == [6]
+    assert StatementLine.objects.count() == 3
+
+
+@pytest.mark.django_db
 def test_both_ways_keep_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     fast, slow = ProviderAccountFactory(account_key="SE1"), ProviderAccountFactory(account_key="SE2")
     imported(fast, LINES)

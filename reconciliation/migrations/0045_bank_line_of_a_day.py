@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reconciliation", "0043_payouts_proven_by_their_account"),
+        ("reconciliation", "0044_one_waiting_page"),
     ]
 
     operations = [
