@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from celery.schedules import schedule
+
 from common.data_dir import local_secrets
 from config.settings.base import *  # noqa: F403
 from config.settings.base import (
@@ -33,4 +35,7 @@ CONTENT_SECURITY_POLICY["DIRECTIVES"]["form-action"] += ["http://127.0.0.1:*", "
 
 PAYER_LOOK_UP_SECONDS = (5, 10, 20, 40, 60)
 WEBHOOK_ALLOWED_TARGETS = ["127.0.0.1:8200-8299"]
-CELERY_BEAT_SCHEDULE["payments.run_transfer_batch"] |= {"schedule": 60, "options": {"expires": 60}}  # to be watched
+CELERY_BEAT_SCHEDULE["payments.run_transfer_batch"] |= {
+    "schedule": schedule(60),
+    "options": {"expires": 60},
+}  # to be watched

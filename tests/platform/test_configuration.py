@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 
@@ -40,6 +43,21 @@ def test_what_is_asked_for_is_in_the_lock(name):
 
     assert len(asked) > 10
     assert asked - pinned(f"{name}.txt") == set()
+
+
+def test_the_transfer_batch_s_page_knows_when_it_runs_next_on_a_developer_s_machine_too(tmp_path):
+    asked = (
+        "import django; django.setup(); from django.utils import timezone; "
+        "from payments.admin.transfer_runs import _next_run; now = timezone.now(); print((_next_run(now) - now).total_seconds())"
+    )
+    environment = dict(os.environ) | {"DJANGO_SETTINGS_MODULE": "config.settings.local", "DATA_DIR": str(tmp_path)}
+
+    answer = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", asked], capture_output=True, text=True, env=environment
+    )
+
+    assert answer.returncode == 0, answer.stderr
+    assert 0 < float(answer.stdout) <= 90
 
 
 def test_every_scheduled_task_exists_and_its_messages_expire():

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("reconciliation", "0044_one_waiting_page"),
+        ("reconciliation", "0046_write_off_limit_rules"),
     ]
 
     operations = [
