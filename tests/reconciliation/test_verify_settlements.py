@@ -9,6 +9,7 @@ from django.db import connection
 
 from common.books import verify
 from merchants.models import Merchant
+from reconciliation.models import Settlement
 from tests.factories import NOW, captured_transaction
 from tests.payments.verify.books import SETTLEMENTS, proven_elsewhere, wrong
 from tests.payments.verify.test_verify_books import rules_lifted
@@ -44,6 +45,27 @@ def test_days_of_settlement_are_right(merchant: Merchant) -> None:
     examined = {check.name: found.examined for check, found in verify(LATER) if proven_elsewhere(check, SETTLEMENTS)}
     assert examined.keys() == VIOLATIONS.keys()
     assert all(examined.values()), examined
+
+
+def test_two_settlements_of_one_day_follow_one_another_in_whatever_order_they_lie() -> None:
+    account = priced()
+    agreed(account.merchant, minimum_payout_minor=50_000)
+    noon, evening = (NOW + timedelta(hours=hours) for hours in (2, 8))  # of a day that has not ended
+    captured_transaction(account)
+    [first] = settled(account.merchant, DAY, noon)
+    captured_transaction(account, now=noon + timedelta(hours=1))
+    [second] = settled(account.merchant, DAY, evening)
+    assert (first.day, first.state, second.day) == (DAY, "CARRIED", DAY)
+    assert (second.carried_from_id, second.carried_over_minor) == (first.pk, first.net_minor)
+
+    with rules_lifted("settlement"):
+        Settlement.objects.filter(pk=first.pk).update(updated_at=evening)  # it lies behind the other one now
+    with connection.cursor() as cursor:  # and is read as it lies, as a large table would be
+        cursor.execute(
+            "SET LOCAL enable_indexscan = off; SET LOCAL enable_bitmapscan = off; SET LOCAL enable_indexonlyscan = off"
+        )
+
+    assert wrong(LATER) == {}
 
 
 FIRST = "(SELECT id FROM settlement WHERE day = '2026-03-02' AND NOT live AND reserve_held_minor > 0)"

@@ -125,7 +125,7 @@ def settlements_follow_one_another(asked: Asked) -> Found:
             WITH chain AS (
                 SELECT s.*, lag(s.id) OVER w AS before_id, lag(s.net_minor) OVER w AS before_minor, lag(s.state) OVER w AS before_state,
                        lag(s.period_to) OVER w AS before_to
-                FROM settlement s WINDOW w AS (PARTITION BY merchant_id, live, currency ORDER BY day)
+                FROM settlement s WINDOW w AS (PARTITION BY merchant_id, live, currency ORDER BY period_to)
             )
             SELECT concat('settlement ', id, ' carries over ', carried_over_minor, ' of ', coalesce(carried_from_id, 'none'),
                           ', the one before, ', coalesce(before_id, 'none'), ', is ', coalesce(before_state, 'none'), ' with ',
