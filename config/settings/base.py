@@ -59,6 +59,7 @@ PAGE_MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "common.http.ConsolePolicyMiddleware",
+    "merchants.admin.sign_in.SignInLimitMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 API_PREFIXES = ("/api/v1/", "/eps/", "/v1/", "/healthz", "/readyz", "/metrics")
@@ -151,6 +152,7 @@ DJANGO_STRUCTLOG_CELERY_ENABLED = True  # a task logs the request id of the requ
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],  # the document's pages ask nobody who they are; the framework's own would take passwords
     "DEFAULT_SCHEMA_CLASS": "merchants.api.schema.MerchantSchema",
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
@@ -208,8 +210,13 @@ PASSWORD_HASHERS = [
 AXES_FAILURE_LIMIT = 10
 AXES_VERBOSE = False
 AXES_COOLOFF_TIME = 0.5  # hours
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = (
+    False  # what is tried behind a lock is not looked at, so it counts nowhere
+)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_IPWARE_PROXY_COUNT = env.TRUSTED_PROXIES
+AXES_CLIENT_IP_CALLABLE = "merchants.api.addresses.client_address"
+AXES_HANDLER = "merchants.admin.sign_in.SignInHandler"
+SIGN_IN_FAILURES_OF_A_NAME = 50  # from wherever they come, within AXES_COOLOFF_TIME
 
 SESSION_COOKIE_AGE = 15 * 60
 SESSION_SAVE_EVERY_REQUEST = True  # idle, not absolute

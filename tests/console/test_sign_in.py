@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from django.conf import settings
+from axes.models import AccessAttempt
+from django.conf import LazySettings, settings
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
 from common.models import AuditRecord
+from merchants import rates
+from merchants.api.throttling import limit
 from tests.console.conftest import PASSWORD, SignIn
 
 LOGIN = "/admin/login/"
@@ -101,6 +104,54 @@ def test_an_operator_is_never_deleted(aisha: User, sign_in: SignIn) -> None:
 
     assert client.post(f"/admin/auth/user/{aisha.pk}/delete/", {"post": "yes"}).status_code == 403
     assert User.objects.filter(pk=aisha.pk).exists()
+
+
+def _wrong(times: int, address: str, *, name: str = "aisha", **headers: str) -> list[int]:
+    client = Client(REMOTE_ADDR=address, headers=headers)
+    return [client.post(LOGIN, {"username": name, "password": "wrong"}).status_code for _ in range(times)]
+
+
+def test_wrong_passwords_lock_out_their_own_address_only_also_behind_a_proxy(
+    aisha: User, settings: LazySettings
+) -> None:
+    settings.TRUSTED_PROXIES = 1
+    _wrong(10, "10.0.0.1", **{"X-Forwarded-For": "198.51.100.7"})
+
+    attacker = _wrong(1, "10.0.0.1", **{"X-Forwarded-For": "198.51.100.7"})
+    other = Client(REMOTE_ADDR="10.0.0.1", headers={"X-Forwarded-For": "203.0.113.9"})
+    response = _sign_in(other, PASSWORD)
+
+    assert attacker == [429]
+    assert response.status_code == 302  # type: ignore[attr-defined]
+    assert set(AccessAttempt.objects.values_list("ip_address", "failures_since_start")) == {("198.51.100.7", 10)}
+
+
+def test_fifty_wrong_passwords_for_one_name_lock_it_wherever_they_came_from(aisha: User) -> None:
+    for number in range(10):
+        _wrong(5, f"198.51.100.{number}")
+    client = Client(REMOTE_ADDR="203.0.113.9")
+
+    response = _sign_in(client, PASSWORD)
+
+    assert settings.SIGN_IN_FAILURES_OF_A_NAME == 50
+    assert response.status_code == 429  # type: ignore[attr-defined]
+    assert "_auth_user_id" not in client.session
+    assert _wrong(1, "203.0.113.9", name="somebody else") == [200]
+
+
+def test_an_address_tries_no_more_than_120_times_a_minute_whatever_the_names(db: None) -> None:
+    for _ in range(120):
+        address = "198.51.100.7"
+        limit(scope=rates.SIGN_IN_ADDRESS, plan=rates.NO_PLAN, credential=f"console:{address}", address=address)
+
+    refused = Client(REMOTE_ADDR=address).post(LOGIN, {"username": "a", "password": "b"})
+
+    assert refused.status_code == 429
+    assert 1 <= int(refused["Retry-After"]) <= 10
+    assert refused["X-RateLimit-Limit"] == "120"
+    assert AccessAttempt.objects.count() == 0  # no password was looked at
+    assert Client(REMOTE_ADDR=address).get(LOGIN).status_code == 200
+    assert _wrong(1, "203.0.113.9") == [200]
 
 
 @pytest.mark.django_db
