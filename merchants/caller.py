@@ -21,6 +21,12 @@ class Caller:
     rate_plan: str
     require_idempotency: bool
     time_zone: str = "Asia/Kuala_Lumpur"
+    session_id: str = ""  # of somebody who signed in; an API key has none
+
+    @property
+    def row_id(self) -> str:
+        """The row that may be revoked: the session's, else the API key's."""
+        return self.session_id or self.credential_id
 
     def actor(self, request_id: str) -> Actor:
         return Actor(name=self.name, request_id=request_id)

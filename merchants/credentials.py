@@ -108,7 +108,14 @@ def _read_session(session_id: str) -> Caller | None:
     if session is None:
         return None
     user = session.user
-    return _caller(user.merchant, live=user.live, name=user.username, credential_id=user.pk, scopes=user.scopes)
+    return _caller(
+        user.merchant,
+        live=user.live,
+        name=user.username,
+        credential_id=user.pk,
+        scopes=user.scopes,
+        session_id=session.pk,
+    )
 
 
 def _read(digest: bytes, now: datetime) -> KnownKey | None:
@@ -128,7 +135,9 @@ def _read(digest: bytes, now: datetime) -> KnownKey | None:
     )
 
 
-def _caller(merchant: Merchant, *, live: bool, name: str, credential_id: str, scopes: Collection[str]) -> Caller:
+def _caller(
+    merchant: Merchant, *, live: bool, name: str, credential_id: str, scopes: Collection[str], session_id: str = ""
+) -> Caller:
     asked = merchant.require_idempotency
     return Caller(
         merchant_id=merchant.pk,
@@ -141,6 +150,7 @@ def _caller(merchant: Merchant, *, live: bool, name: str, credential_id: str, sc
         rate_plan=merchant.rate_plan,
         require_idempotency=live if asked is None else asked,
         time_zone=merchant.time_zone,
+        session_id=session_id,
     )
 
 

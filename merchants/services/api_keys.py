@@ -1,4 +1,8 @@
-"""API keys: made, rotated with an overlap, revoked. The secret is returned once and never stored."""
+"""API keys: made, rotated with an overlap, revoked. The secret is returned once and never stored.
+
+No key gives more than it has: neither scopes that it lacks, nor networks outside its own, nor a day after its own end. Somebody who signed
+in with a password has neither networks nor an end, so they can give a key another 90 days, as operators can.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,9 @@ from django.db import transaction
 
 from common.audit import record_action
 from common.changes import Actor
-from common.errors import Forbidden, InvalidRequest, InvalidState, NotFound
+from common.errors import Forbidden, InvalidRequest, InvalidState, NotFound, Unauthorized
 from common.ids import new_id
+from merchants.caller import Caller
 from merchants.credentials import forget_keys
 from merchants.models import ApiKey
 from merchants.scopes import Scope
@@ -33,16 +38,18 @@ def api_key_create(
     now: datetime,
     allowed_networks: Collection[str] = (),
     lifetime: timedelta = LIFETIME,
-    giver: Collection[str] | None = None,
+    giver: Caller | None = None,
     reason: str = "",
 ) -> tuple[ApiKey, str]:
     """A new key and its secret ("cfk_live_" or "cfk_test_" and 43 characters, 256 random bits).
 
-    `allowed_networks` are CIDR blocks or addresses; empty allows every address. `giver` are the scopes of whoever asks, None for
-    operators. Raises InvalidRequest, Forbidden (a scope that the giver lacks).
+    `allowed_networks` are CIDR blocks or addresses; empty allows every address. `giver` is the merchant's credential that asks, None
+    for operators; if it is a key, the new one ends with it at the latest. Raises InvalidRequest, Forbidden (beyond the giver's rights),
+    Unauthorized (the giver's key was revoked meanwhile).
     """
     _check(name, scopes, lifetime)
-    _check_giver(scopes, giver)
+    networks = [_network(network) for network in allowed_networks]
+    ends_at = _check_giver(giver, scopes, networks, now)
     secret = f"cfk_{'live' if live else 'test'}_{secrets.token_urlsafe(32)}"
     key = ApiKey(
         id=new_id("key"),
@@ -52,8 +59,8 @@ def api_key_create(
         secret_hash=hashlib.sha256(secret.encode()).digest(),
         live=live,
         scopes=sorted(scopes),
-        allowed_networks=[_network(network) for network in allowed_networks],
-        expires_at=now + lifetime,
+        allowed_networks=networks,
+        expires_at=min(now + lifetime, ends_at or now + lifetime),
         created_at=now,
     )
     with transaction.atomic():
@@ -69,7 +76,7 @@ def api_key_rotate(
     now: datetime,
     merchant_id: str | None = None,
     overlap: timedelta = OVERLAP,
-    giver: Collection[str] | None = None,
+    giver: Caller | None = None,
     reason: str = "",
 ) -> tuple[ApiKey, str]:
     """A successor with the same rights; the old key works for `overlap` more.
@@ -153,10 +160,28 @@ def _check(name: str, scopes: Collection[str], lifetime: timedelta) -> None:
         raise InvalidRequest(f"Not right: {', '.join(errors)}.", fields=errors)
 
 
-def _check_giver(scopes: Collection[str], giver: Collection[str] | None) -> None:
-    missing = sorted(set(scopes) - set(scopes if giver is None else giver))
+def _check_giver(
+    giver: Caller | None, scopes: Collection[str], networks: Collection[str], now: datetime
+) -> datetime | None:
+    """When what the giver gives has to end, None if it need not. The giver's key is read here: what a process keeps may be seconds old."""
+    if giver is None:
+        return None
+    missing = sorted(set(scopes) - giver.scopes)
     if missing:
         raise Forbidden(f"You lack {', '.join(missing)}, so you cannot give it.", missingScopes=missing)
+    if giver.session_id:
+        return None
+    key = ApiKey.objects.filter(pk=giver.credential_id, revoked_at=None, expires_at__gt=now).first()
+    if key is None:
+        raise Unauthorized("Your key no longer works.")
+    if key.allowed_networks and not (networks and all(_within(one, key.allowed_networks) for one in networks)):
+        raise Forbidden("You may only give networks within your own key's.", allowedNetworks=key.allowed_networks)
+    return key.expires_at
+
+
+def _within(network: str, outer: Collection[str]) -> bool:
+    inner = ip_network(network)
+    return any(inner.version == one.version and inner.subnet_of(one) for one in map(ip_network, outer))  # type: ignore[arg-type]
 
 
 def _network(text: str) -> str:

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from common.changes import Actor
 from common.events import EVENT_OF_FACT, render_body
 from common.models import AuditRecord, Fact
 from merchants.models import ApiKey
 from merchants.services.key_expiry import announce_expiring_keys
+from merchants.services.users import merchant_user_create
 from tests.factories import ApiKeyFactory
 from tests.support.api import Api, api_for, content, refusal
 from tests.support.race import race
@@ -92,6 +94,70 @@ def test_nobody_gives_rights_they_do_not_have(api: Api) -> None:
     api.key.refresh_from_db()
     assert api.key.expires_at > timezone.now() + timedelta(days=80)
     assert ApiKey.objects.count() == 2
+
+
+@pytest.mark.parametrize("networks", [None, [], ["126.0.0.0/7"], ["127.0.0.0/8", "203.0.113.0/24"], ["::1"]])
+def test_nobody_gives_networks_they_do_not_have(api: Api, networks: list[str] | None) -> None:
+    manager = api_for(api.merchant, scopes=["api_key:manage", "transaction:read"], allowed_networks=["127.0.0.0/8"])
+    body = {"name": "x", "scopes": ["transaction:read"], "allowedNetworks": networks}
+    wide = make(api)
+
+    create = refusal(manager.post("/api-keys", body), 403, "FORBIDDEN")
+    rotate = refusal(manager.post(f"/api-keys/{wide['id']}/rotate", {}), 403, "FORBIDDEN")
+
+    assert create["details"] == rotate["details"] == {"allowedNetworks": ["127.0.0.0/8"]}
+    assert ApiKey.objects.count() == 3
+    assert works(api, make(manager, allowedNetworks=["127.0.0.0/16"])["secret"])
+    assert json.loads(manager.call("POST", f"/api-keys/{manager.key.pk}/rotate").content)["allowedNetworks"] == [
+        "127.0.0.0/8"
+    ]
+
+
+def test_no_key_outlives_the_key_that_makes_it(api: Api) -> None:
+    """Else a key that was given for a week could keep itself alive for ever."""
+    ends_at = timezone.now() + timedelta(days=7)
+    week = api_for(api.merchant, expires_at=ends_at)
+    other = make(api)
+
+    make(week)
+    make(week, expiresInDays=366)
+    make(week, expiresInDays=2)
+    for pk in (other["id"], week.key.pk):
+        assert week.post(f"/api-keys/{pk}/rotate", {}).status_code == 201
+
+    made = ApiKey.objects.exclude(pk__in=(api.key.pk, week.key.pk, other["id"])).order_by("created_at")
+    assert [key.expires_at for key in made if key.expires_at == ends_at] == [ends_at] * 4
+    assert [key.expires_at - key.created_at for key in made if key.expires_at < ends_at] == [timedelta(days=2)]
+
+
+def test_a_revoked_key_makes_none_in_the_seconds_in_which_a_process_still_knows_it(api: Api) -> None:
+    assert api.get("/api-keys").status_code == 200  # from now on it is known here
+    ApiKey.objects.filter(pk=api.key.pk).update(revoked_at=timezone.now())  # as another process does
+
+    refusal(api.post("/api-keys", {"name": "x", "scopes": ["transaction:read"]}), 401, "UNAUTHORIZED")
+
+    assert ApiKey.objects.count() == 1
+
+
+def test_who_signed_in_gives_another_ninety_days(api: Api) -> None:
+    merchant_user_create(
+        merchant_id=api.merchant.pk,
+        username="mei",
+        password="a-long-enough-password",
+        live=False,
+        scopes=api.key.scopes,
+        actor=Actor("operator:aisha", "req_1"),
+        now=timezone.now(),
+    )
+    ApiKey.objects.filter(pk=api.key.pk).update(expires_at=timezone.now() + timedelta(days=7))
+    token = content(api.post("/auth/login", {"username": "mei", "password": "a-long-enough-password"}))["access_token"]
+    mei = Api(api.key)
+    mei.headers = {"Authorization": f"Bearer {token}"}
+
+    new = json.loads(mei.call("POST", f"/api-keys/{api.key.pk}/rotate").content)
+
+    kept = ApiKey.objects.get(pk=new["id"])
+    assert kept.expires_at - kept.created_at == timedelta(days=90)
 
 
 def test_rotation_overlaps_and_revocation_ends(api: Api) -> None:
