@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
+from functools import cache
 
 import redis
 import redis.asyncio
@@ -22,12 +23,15 @@ def nudge_streams(transaction_ids: Collection[str]) -> None:
     if not transaction_ids:
         return
     try:
-        with redis.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0)
-        ) as client:
-            client.publish(CHANNEL, " ".join(transaction_ids))
+        _client(settings.REDIS_URL).publish(CHANNEL, " ".join(transaction_ids))
     except redis.RedisError as exc:
         log.warning("live.nudge_lost", transactions=len(transaction_ids), error=type(exc).__name__)
+
+
+@cache
+def _client(url: str) -> redis.Redis:
+    """Kept, because the relay would connect for every batch."""
+    return redis.Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
 
 
 async def nudged() -> AsyncIterator[list[str]]:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import orjson
 from django.conf import settings
 from django.db import connection
 
@@ -144,37 +145,37 @@ def release(*, name: str, deliveries: Sequence[Claimed], now: datetime) -> None:
 
 
 def record(*, name: str, finished: Sequence[Finished]) -> None:
-    """Write the attempts, and move the deliveries that this claim still holds. One statement."""
+    """Write the attempts, and move the deliveries that this claim still holds. One statement, and one parameter for all of them."""
     rows = [
-        (
-            item.delivery.id,
-            item.at,
-            item.outcome.status,
-            item.outcome.error,
-            item.duration_ms,
-            item.outcome.excerpt,
-            item.outcome.blocked,
-            "DELIVERED" if item.outcome.delivered else "PENDING" if item.due_at else "DEAD",
-            item.due_at,
-        )
+        {
+            "id": item.delivery.id,
+            "at": item.at,
+            "status": item.outcome.status,
+            "error": item.outcome.error,
+            "duration_ms": item.duration_ms,
+            "response": item.outcome.excerpt.hex(),
+            "blocked": item.outcome.blocked,
+            "state": "DELIVERED" if item.outcome.delivered else "PENDING" if item.due_at else "DEAD",
+            "due_at": item.due_at,
+        }
         for item in finished
     ]
     with connection.cursor() as cursor:
         cursor.execute(
             """
             WITH finished AS (
-                SELECT * FROM unnest(
-                    %s::text[], %s::timestamptz[], %s::int[], %s::text[], %s::int[], %s::bytea[], %s::bool[],
-                    %s::text[], %s::timestamptz[]
-                ) f (id, at, status, error, duration_ms, response, blocked, state, due_at)
+                SELECT * FROM json_to_recordset(%s) f (
+                    id text, at timestamptz, status integer, error text, duration_ms integer, response text, blocked boolean,
+                    state text, due_at timestamptz
+                )
             ), tried AS (
                 INSERT INTO webhook_attempt (delivery_id, at, status, error, duration_ms, response, blocked)
-                SELECT id, at, status, error, duration_ms, response, blocked FROM finished
+                SELECT id, at, status, error, duration_ms, decode(response, 'hex'), blocked FROM finished
             )
             UPDATE webhook_delivery d
             SET state = f.state, attempts = d.attempts + 1, claim = '', due_at = f.due_at,
                 delivered_at = CASE f.state WHEN 'DELIVERED' THEN f.at ELSE d.delivered_at END
             FROM finished f WHERE d.id = f.id AND d.claim = %s
             """,
-            [*map(list, zip(*rows, strict=True)), name],
+            [orjson.dumps(rows).decode(), name],
         )
