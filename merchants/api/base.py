@@ -22,7 +22,7 @@ from typing import Any, ClassVar, cast
 
 import orjson
 from django.db import IntegrityError
-from django.http import HttpResponse, QueryDict
+from django.http import Http404, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from rest_framework.request import Request
@@ -105,10 +105,17 @@ class MerchantView(APIView):
         """Everything before the method itself. The order matters: who, how often, may they, and only then what they sent."""
         self._authenticate(request)
         self.check_permissions(request)
-        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
+        request.accepted_renderer, request.accepted_media_type = self._negotiated(request)
         _check_address(request._request.GET, kwargs)
         if self.idempotent and request.method == "POST":
             request.idempotency = self._idempotency_key(request)
+
+    def _negotiated(self, request: MerchantRequest) -> tuple[Any, str]:
+        try:
+            return cast(tuple[Any, str], self.perform_content_negotiation(request))
+        except Http404 as exc:  # the framework's answer to a ?format= that no renderer has; what was asked for is there
+            known = ", ".join(str(each.format) for each in self.renderer_classes)
+            raise InvalidRequest("Not right: format.", fields={"format": [f"Choose one of {known}."]}) from exc
 
     def _authenticate(self, request: MerchantRequest) -> None:
         address = client_address(request._request)

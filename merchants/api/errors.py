@@ -94,7 +94,9 @@ def _of_framework(exc: exceptions.APIException) -> CounterfoilError:
         case exceptions.MethodNotAllowed():
             return MethodNotAllowed("This method is not supported here.")
         case exceptions.NotAcceptable():
-            return NotAcceptable("Answers are application/json.")
+            return NotAcceptable(
+                f"Answers are {' or '.join(each.media_type for each in exc.available_renderers or ())}."
+            )
         case exceptions.UnsupportedMediaType():
             return UnsupportedMediaType("Send the body as application/json in UTF-8.")
         case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():

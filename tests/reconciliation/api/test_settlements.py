@@ -153,8 +153,10 @@ def test_the_document_is_a_pdf_by_default_and_a_spreadsheet_on_request(shop: Api
     [hostile] = [line for line in lines if line[2].value == "=HYPERLINK(1)"]
     assert hostile[2].data_type == "s"
     assert hostile[10].value == 1215.84
-    refusal(shop.get(f"/settlements/{settlement['id']}/statement?format=docx"), 404, "NOT_FOUND")
-    refusal(shop.get(f"/settlements/{settlement['id']}/statement", Accept="image/png"), 406, "NOT_ACCEPTABLE")
+    error = refusal(shop.get(f"/settlements/{settlement['id']}/statement", Accept="image/png"), 406, "NOT_ACCEPTABLE")
+    assert "application/pdf" in error["message"]
+    error = refusal(shop.get(f"/settlements/{settlement['id']}/statement?format=doc"), 400, "INVALID_REQUEST")
+    assert error["details"]["fields"] == {"format": ["Choose one of pdf, xlsx, csv."]}
 
 
 def test_csv_has_no_pages(shop: Api) -> None:
