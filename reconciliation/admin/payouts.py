@@ -31,7 +31,7 @@ from common.console.waiting import waits
 from common.errors import CounterfoilError
 from common.models import Proposal
 from reconciliation.admin.payout_page import payout_page
-from reconciliation.models import FileState, Payout, PayoutBank, PayoutFile, PayoutState, Settlement
+from reconciliation.models import BankAccount, FileState, Payout, PayoutBank, PayoutFile, PayoutState, Settlement
 from reconciliation.selectors import payouts_late, settlements_to_pay
 from reconciliation.services.payout_files import payout_file_download, payout_file_handed_over
 from reconciliation.services.payouts import ACTS, MOST, payout_cancel, payout_confirm, payouts_propose
@@ -334,9 +334,27 @@ class PayoutFileAdmin(ConsoleAdmin):
         return go_to(request, html.page_url(file))
 
 
+class PayoutBankForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Payouts are made from an account whose statements we read: what no statement can show would never be paid."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        said = {
+            name: cleaned.get(name, getattr(self.instance, name))
+            for name in ("live", "currency", "source", "account_key")
+        }
+        if not self.errors and not BankAccount.objects.filter(**said).exists():
+            self.add_error(
+                "account_key",
+                "It is none of our bank accounts of that bank, mode and currency: have it agreed on there first.",
+            )
+        return cleaned
+
+
 @admin.register(PayoutBank)
 class PayoutBankAdmin(AgreedAdmin):
     setting = PAYOUT_BANK
+    form = PayoutBankForm
     asks = ("source", "account_key", "name", "bic", "url")
     asks_new = ("live", "currency", *asks)
     actions_list = ("propose_new",)

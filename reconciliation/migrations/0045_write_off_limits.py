@@ -35,6 +35,7 @@ class Migration(migrations.Migration):
                 ),
             ],
             options={
+                "verbose_name": "write-off limit",
                 "db_table": "write_off_limit",
                 "ordering": ["currency"],
                 "constraints": [

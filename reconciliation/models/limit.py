@@ -23,6 +23,7 @@ class WriteOffLimit(models.Model):
 
     class Meta:
         db_table = "write_off_limit"
+        verbose_name = "write-off limit"
         ordering = ["currency"]
         constraints = [models.CheckConstraint(condition=Q(limit_minor__lte=10**15), name="write_off_limit_is_one")]
 

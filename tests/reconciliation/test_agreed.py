@@ -358,6 +358,27 @@ def test_an_account_of_ours_is_proposed_in_the_console(sign_in: SignIn) -> None:
     )
 
 
+def test_payouts_are_made_from_an_account_whose_statements_we_read(sign_in: SignIn) -> None:
+    new_bank_account(bank(), "514011112222")
+    before, url = Proposal.objects.count(), "/admin/reconciliation/payoutbank/propose-new/"
+    form = {"currency": "MYR", "source": "mybank", "account_key": "514011112222", "name": "Us", "reason": "Opened"}
+    clerk = sign_in("finance")
+
+    for wrong_one in ({"account_key": "514011112223"}, {"currency": "USD"}, {"source": "other"}, {"live": "on"}):
+        assert "It is none of our bank accounts" in clerk.post(url, form | wrong_one).content.decode(), wrong_one
+    assert Proposal.objects.count() == before
+    clerk.post(url, form)
+
+    proposal = Proposal.objects.get(kind=PAYOUT_BANK.kind)
+    sign_in("finance_lead").post(f"/admin/common/proposal/{proposal.pk}/approve/", REASON)
+    ours = PayoutBank.objects.get()
+    moved = form | {"account_key": "9", "shown": PAYOUT_BANK.shown(ours)}
+    page = clerk.post(f"/admin/reconciliation/payoutbank/{ours.pk}/propose/", moved)
+    assert "It is none of our bank accounts" in page.content.decode()
+    ours.refresh_from_db()
+    assert ours.account_key == "514011112222"
+
+
 PLANTED = {
     "reconciliation_source": "amount_tolerance_minor = 500",
     "bank_account": "holder = 'Somebody'",
