@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import action
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from common.console import html
 from common.console.actions import ReasonForm, go_to
@@ -31,10 +31,19 @@ from common.console.waiting import waits
 from common.errors import CounterfoilError
 from common.models import Proposal
 from reconciliation.admin.payout_page import payout_page
-from reconciliation.models import BankAccount, FileState, Payout, PayoutBank, PayoutFile, PayoutState, Settlement
+from reconciliation.models import (
+    BankAccount,
+    BankLine,
+    FileState,
+    Payout,
+    PayoutBank,
+    PayoutFile,
+    PayoutState,
+    Settlement,
+)
 from reconciliation.selectors import payouts_late, settlements_to_pay
 from reconciliation.services.payout_files import payout_file_download, payout_file_handed_over
-from reconciliation.services.payouts import ACTS, MOST, payout_cancel, payout_confirm, payouts_propose
+from reconciliation.services.payouts import ACTS, MOST, lines_elsewhere, payout_cancel, payout_confirm, payouts_propose
 from reconciliation.services.settings import PAYOUT_BANK
 
 _SHOWN = 50
@@ -68,6 +77,30 @@ def _offer(settlement: Settlement) -> Any:
         f"{settlement.pay_on:%-d %b %Y}",
         "" if settlement.pay_on <= timezone.localdate() else " (not due yet)",
     )
+
+
+class ArrivedForm(ReasonForm):
+    """What proves it; a line of another account of ours, if one names it."""
+
+    line = forms.ModelChoiceField(
+        BankLine.objects.none(),
+        required=False,
+        empty_label="No line shows it",
+        widget=UnfoldAdminSelectWidget,
+        label="Paid from another account of ours",
+    )
+    field_order = ("line", "reason")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        payout = get_object_or_404(Payout.objects.select_related("file"), pk=unquote(str(self.object_id)))
+        lines = lines_elsewhere(payout)
+        self.fields["line"].queryset = lines
+        if not lines:
+            del self.fields["line"]
+
+    def clean(self) -> dict[str, Any]:
+        return {"line": None} | (super().clean() or {})
 
 
 @column("destination_text", "Where to")
@@ -151,13 +184,16 @@ class PayoutAdmin(ConsoleAdmin):
         }
         return TemplateResponse(request, "admin/common/form_page.html", context)
 
-    def _confirm(self, request: HttpRequest, form: ReasonForm, object_id: str, *, returned: bool) -> HttpResponse:
+    def _confirm(
+        self, request: HttpRequest, form: ReasonForm, object_id: str, *, returned: bool, line_id: int | None = None
+    ) -> HttpResponse:
         payout = get_object_or_404(Payout, pk=unquote(object_id))
         return answer_proposal(
             request,
             lambda: payout_confirm(
                 payout_id=payout.pk,
                 returned=returned,
+                line_id=line_id,
                 by=request.user,  # type: ignore[arg-type]
                 reason=form.cleaned_data["reason"],
                 actor=operator(request),
@@ -173,13 +209,14 @@ class PayoutAdmin(ConsoleAdmin):
         icon="task_alt",
         dialog={
             "title": "It arrived",
-            "description": "For a payout that the bank's statement does not show. Say what proves it; a second person has to agree.",
-            "form_class": ReasonForm,
+            "description": "For a payout that its bank's statement does not show. Say what proves it; a second person has to agree.",
+            "form_class": ArrivedForm,
             "form_submit_text": "Propose",
         },
     )
-    def confirm_paid(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
-        return self._confirm(request, form, object_id, returned=False)
+    def confirm_paid(self, request: HttpRequest, form: ArrivedForm, object_id: str) -> HttpResponse:
+        line = form.cleaned_data["line"]
+        return self._confirm(request, form, object_id, returned=False, line_id=line.pk if line else None)
 
     @action(
         description="It came back",

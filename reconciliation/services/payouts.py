@@ -15,8 +15,9 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError
 from django.db import transaction as database
+from django.db.models import QuerySet
 
-from common.approvals import Act, Pin, propose
+from common.approvals import Act, Changed, Pin, propose
 from common.changes import Actor
 from common.database import constraint_of
 from common.errors import InvalidAccountStatus, InvalidRequest, InvalidState, NotFound
@@ -30,8 +31,22 @@ from payments.models import Account
 from payments.models.ledger import AccountKind
 from payments.services.accounts import change_balance, lock_accounts
 from payments.states import AccountStatus
-from reconciliation.models import Payout, PayoutState, PayoutWay, PayTo, Settlement, SettlementState, SettlementTerms
+from reconciliation.models import (
+    BankLine,
+    BankMatch,
+    Comparison,
+    MatchGroup,
+    MatchRule,
+    Payout,
+    PayoutState,
+    PayoutWay,
+    PayTo,
+    Settlement,
+    SettlementState,
+    SettlementTerms,
+)
 from reconciliation.payouts.pain001 import CannotPay, Party, refuse_party
+from reconciliation.services.locks import hold
 from reconciliation.services.payout_moves import (
     bank_ref,
     lock_payouts,
@@ -101,29 +116,59 @@ def payout_cancel(*, payout_id: str, reason: str, actor: Actor, now: datetime) -
     return payout
 
 
-def payout_confirm(*, payout_id: str, returned: bool, by: User, reason: str, actor: Actor, now: datetime) -> Proposal:
-    """Ask a second person to agree that a payout arrived, or came back, although no bank line shows it. `reason` is the evidence.
+def payout_confirm(
+    *,
+    payout_id: str,
+    returned: bool,
+    by: User,
+    reason: str,
+    actor: Actor,
+    now: datetime,
+    line_id: int | None = None,
+) -> Proposal:
+    """Ask a second person to agree that a payout arrived, or came back, although its bank does not show it. `reason` is the evidence.
 
-    Raises NotFound, Forbidden, InvalidState (it is not with the bank).
+    `line_id`: the line of another account of ours by which it was paid, one of `lines_elsewhere`; the money is then booked from there.
+    Raises NotFound, Forbidden, InvalidState (it is not with the bank, or that line does not show it).
     """
     payout = Payout.objects.filter(pk=payout_id).select_related("merchant").first()
     if payout is None:
         raise NotFound("There is no such payout.")
     if payout.state != PayoutState.SENT:
         raise InvalidState(f"The payout is {payout.get_state_display().lower()}.", state=payout.state)
-    said = "came back" if returned else "arrived"
+    said = f"{'came back' if returned else 'arrived'}, which no bank line shows"
+    if line_id is not None:
+        line = None if returned else lines_elsewhere(payout).filter(pk=line_id).first()
+        if line is None:
+            raise InvalidState(
+                "That line is of no other account of ours, or does not show the payout, or is matched already."
+            )
+        said = f"arrived, paid from {line.provider} {line.account_key} by {line.reference}"
     return propose(
         kind=CONFIRM_RETURNED if returned else CONFIRM_PAID,
         subject_type="payout",
         subject_id=payout.pk,
         merchant_id=payout.merchant_id,
-        summary=f"{payout.amount} {payout.currency} to {payout.merchant.code} {said}, which no bank line shows",
+        summary=f"{payout.amount} {payout.currency} to {payout.merchant.code} {said}",
         reason=reason,
         pins=[Pin("payout_pinned", payout.pk, ("state", "amount_minor", "settlement_state"))],
+        parameters={"bank_line": line_id} if line_id is not None else None,
         by=by,
         actor=actor,
         now=now,
     )
+
+
+def lines_elsewhere(payout: Payout) -> QuerySet[BankLine]:
+    """Unclaimed lines that name the payout and its amount on another account of ours than it should have left from."""
+    file = payout.file
+    if file is None:
+        return BankLine.objects.none()
+    lines = BankLine.objects.filter(
+        end_to_end_id=payout.end_to_end_id, statement__live=payout.live, bank_match=None, reversal=False,
+        currency=payout.currency, amount_minor=-payout.amount_minor,
+    )  # fmt: skip
+    return lines.exclude(provider=file.source, account_key=file.account_key).order_by("pk")
 
 
 def undecided(payouts: Any) -> Any:
@@ -254,6 +299,9 @@ def _summary(payouts: Sequence[Payout]) -> str:
 
 
 def _lock(proposal: Proposal) -> None:
+    if line := _line_of(proposal):
+        hold(f"reconcile:{line.provider}:{line.statement.live}")
+        hold(f"reconcile:banks:{line.statement.live}")
     ids = proposal.parameters.get("payouts", [proposal.subject_id])
     lock_payouts(ids)
 
@@ -293,11 +341,32 @@ def _purse(account: Account) -> AccountRef:
 
 def _confirm_paid(proposal: Proposal, actor: Actor, now: datetime) -> None:
     [payout] = lock_payouts([proposal.subject_id])
-    rows, legs = Rows(), paid_legs(payout, bank_ref(payout))
+    line = _line_of(proposal)
+    if line is not None and not lines_elsewhere(payout).filter(pk=line.pk).exists():
+        raise Changed("The bank's line is matched already. The proposal is void.")
+    paid_from = bank_ref(payout, f"{line.provider}/{line.account_key}") if line else bank_ref(payout)
+    rows, legs = Rows(), paid_legs(payout, paid_from)
     payout_move(
         rows, payout, PayoutState.PAID, actor=actor, now=now, legs=legs, reason=proposal.reason, confirmed_by_id=proposal.pk
     )  # fmt: skip
     rows.write()
+    if line is not None:
+        group = MatchGroup.objects.create(
+            id=new_id("mtg"),
+            comparison=Comparison.BANK,
+            rule=MatchRule.BY_HAND,
+            proposal=proposal,
+            explanation={"compared": [], "reason": proposal.reason, "payout": payout.pk},
+            created_at=now,
+        )
+        BankMatch.objects.create(group=group, bank_line=line)
+        BankMatch.objects.create(group=group, payout=payout)
+
+
+def _line_of(proposal: Proposal) -> BankLine | None:
+    """The line of another account by which a payout was paid, if the proposal names one."""
+    line_id = proposal.parameters.get("bank_line")
+    return BankLine.objects.select_related("statement").get(pk=line_id) if line_id is not None else None
 
 
 def _confirm_returned(proposal: Proposal, actor: Actor, now: datetime) -> None:

@@ -12,7 +12,7 @@ from common.models import AuditRecord, Proposal
 from reconciliation.models import Payout, PayoutFile
 from reconciliation.services.payout_files import payouts_send
 from tests.console.conftest import SignIn
-from tests.reconciliation.paying import our_bank, released, to_account, to_bank
+from tests.reconciliation.paying import bank_lines, our_bank, released, to_account, to_bank
 
 pytestmark = pytest.mark.django_db
 BASE = "/admin/reconciliation/payout/"
@@ -76,6 +76,25 @@ def test_a_file_is_taken_and_handed_over(sign_in: SignIn) -> None:
     client.post(f"{BASE}{payout.pk}/cancel/", REASON)
     payout.refresh_from_db()
     assert (payout.state, Proposal.objects.filter(kind="payout.confirm_paid").count()) == ("SENT", 1)
+
+
+def test_a_line_of_another_account_is_offered_as_what_has_paid_it(sign_in: SignIn) -> None:
+    our_bank()
+    [payout, other] = released(to_bank(), to_bank())
+    payouts_send(now=timezone.now())
+    [line, _] = bank_lines((payout.end_to_end_id, -payout.amount_minor), ("x", -1), account_key="9999")
+    client, url = sign_in("finance"), f"{BASE}{payout.pk}/arrived/"
+
+    assert "Paid from another account of ours" not in client.get(f"{BASE}{other.pk}/arrived/").content.decode()
+    offered = client.get(url).content.decode()
+    assert "Paid from another account of ours" in offered
+    assert str(line) in offered
+    for odd in ("x", str(line.pk + 1), "\x00"):
+        assert client.post(url, REASON | {"line": odd}).status_code == 200
+    assert not Proposal.objects.filter(kind="payout.confirm_paid").exists()
+    client.post(url, REASON | {"line": str(line.pk)})
+
+    assert Proposal.objects.get(kind="payout.confirm_paid").parameters == {"bank_line": line.pk}
 
 
 @pytest.mark.parametrize("role", ["operations", "refunds", "support", "auditor", "none"])

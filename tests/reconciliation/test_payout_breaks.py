@@ -12,6 +12,7 @@ from django.db import transaction as database
 from common.database import constraint_of
 from common.errors import InvalidState
 from common.models import Proposal
+from payments.models import Posting
 from payments.models.ledger import AccountKind
 from reconciliation.models import (
     BankMatch,
@@ -33,6 +34,7 @@ from reconciliation.whereabouts import Step, ways_of
 from tests.console.conftest import SignIn
 from tests.factories.agreed import new_calendar, payout_bank_agreed, source_agreed
 from tests.payments.verify.books import wrong
+from tests.payments.verify.test_verify_books import rules_lifted
 from tests.reconciliation.paying import ACTOR, LATER, a_bank, bank_lines, maker, our_bank, released, to_bank, yes
 from tests.reconciliation.test_settle import DAY, owed
 
@@ -265,6 +267,75 @@ def test_a_line_of_another_account_proves_nothing_and_is_said(values: dict[str, 
     said.refresh_from_db()
     assert said.resolved_at is None
     assert wrong() == {}
+
+
+def test_two_people_may_say_that_another_account_has_paid_it() -> None:
+    payout = sent()
+    other_bank()
+    [line, less] = bank_lines((payout.end_to_end_id, -NET), (payout.end_to_end_id, -NET + 1), provider="other")
+    compared(DUE)
+    compared(DUE, "other")
+    ask: dict[str, Any] = {
+        "payout_id": payout.pk,
+        "by": maker(),
+        "reason": "Their letter",
+        "actor": ACTOR,
+        "now": LATER,
+    }
+    for refused in ({"returned": False, "line_id": less.pk}, {"returned": True, "line_id": line.pk}):
+        with pytest.raises(InvalidState, match="does not show the payout"):
+            payout_confirm(**ask, **refused)
+
+    proposal = yes(payout_confirm(**ask, returned=False, line_id=line.pk))
+
+    assert proposal.summary.endswith(f"arrived, paid from other 514011112222 by {line.reference}")
+    payout.refresh_from_db()
+    assert (payout.state, payout.confirmed_by, payout.bank_match.group.proposal) == ("PAID", proposal, proposal)
+    assert booked("bank:other/514011112222:test:MYR") == -NET
+    assert (booked("bank:unproven:test:MYR"), owed(payout.merchant, AccountKind.PAYOUT_IN_TRANSIT)) == (0, 0)
+    compared(DUE + timedelta(days=1))
+    compared(DUE + timedelta(days=1), "other")
+    assert list(Break.objects.filter(resolved_at=None).values_list("bank_line", flat=True)) == [less.pk]
+    assert wrong() == {}
+
+    [twice] = bank_lines((payout.end_to_end_id, -NET))
+    compared(DUE + timedelta(days=2))
+
+    said = Break.objects.get(bank_line=twice)
+    assert said.cause == f"It names the payout {payout.end_to_end_id}, which the bank has shown already."
+    assert booked("bank:mybank/514011112222:test:MYR") == 0
+    assert wrong() == {}
+    with rules_lifted("proposal"):
+        Proposal.objects.filter(pk=proposal.pk).update(parameters={"bank_line": less.pk})
+    assert set(wrong()) == {"payouts_are_proven"}
+
+
+def test_a_line_that_is_matched_meanwhile_voids_what_was_proposed_of_it() -> None:
+    payout = sent()
+    other_bank()
+    [line] = bank_lines((payout.end_to_end_id, -NET), provider="other")
+    ask: dict[str, Any] = {
+        "payout_id": payout.pk,
+        "by": maker(),
+        "reason": "Their letter",
+        "actor": ACTOR,
+        "now": LATER,
+    }
+    proposal = payout_confirm(**ask, returned=False, line_id=line.pk)
+    bank_lines((payout.end_to_end_id, NET), provider="other")  # taken back
+    compared(DUE, "other")
+
+    with pytest.raises(InvalidState, match="matched already"):
+        yes(proposal)
+
+    payout.refresh_from_db()
+    proposal.refresh_from_db()
+    assert (payout.state, proposal.state) == ("SENT", "VOID")
+    assert wrong() == {}
+
+
+def booked(code: str) -> int:
+    return sum(Posting.objects.filter(account=code).values_list("amount_minor", flat=True))
 
 
 def test_money_that_comes_back_to_another_account_is_said() -> None:

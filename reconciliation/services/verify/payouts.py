@@ -57,8 +57,10 @@ def payouts_are_proven(asked: Asked) -> Found:
             LEFT JOIN bank_line b ON b.id = p.returned_line_id
             LEFT JOIN proposal c ON c.id = p.confirmed_by_id AND c.state = 'EXECUTED' AND c.subject_id = p.id
             WHERE p.way = 'BANK_FILE' AND (
-                m.id IS NOT NULL AND (l.provider, l.account_key, l.end_to_end_id, l.currency, l.amount_minor)
-                    IS DISTINCT FROM (f.source, f.account_key, p.end_to_end_id, p.currency, -p.amount_minor)
+                m.id IS NOT NULL AND ((l.end_to_end_id, l.currency, l.amount_minor)
+                        IS DISTINCT FROM (p.end_to_end_id, p.currency, -p.amount_minor)
+                    OR (l.provider, l.account_key) IS DISTINCT FROM (f.source, f.account_key)
+                        AND c.parameters ->> 'bank_line' IS DISTINCT FROM l.id::text)
                 OR b.id IS NOT NULL AND (b.provider, b.account_key, b.end_to_end_id, b.currency, b.amount_minor)
                     IS DISTINCT FROM (f.source, f.account_key, p.end_to_end_id, p.currency, p.amount_minor)
                 OR p.state = 'PAID' AND m.id IS NULL AND c.id IS NULL
