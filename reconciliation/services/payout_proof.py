@@ -2,7 +2,8 @@
 
 Only lines of the account that the payout was paid from prove anything. Lines are claimed like every line of the bank comparison, once. One that names a
 payout and does not fit (another account, amount or currency, a return of what never left) is claimed by nobody, no remittance either, and is a break that
-says why. A debit that proves nothing and the credit that follows it take each other back: what the bank booked twice did not come back.
+says why. A debit that proves nothing and the credit that follows it take each other back: what the bank booked twice did not come back. Nor did what
+people adjusted meanwhile: all lines of the id count, claimed or not, and a payout came back only if as much came in as had left.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction as database
+from django.db.models import Q, Sum
 
 from common.changes import Actor
 from common.crashpoints import crashpoint
@@ -90,14 +92,35 @@ def why_not_proven(line: BankLine, payout: Payout) -> str:
         return f"{names}, which is {payout.amount.text()}."
     shown = BankMatch.objects.filter(payout=payout).exists()
     if line.amount_minor > 0:
-        if payout.state == PayoutState.PAID and shown:
-            return ""
-        return f"{names}, which the bank has not shown to leave." if not shown else f"{names}, which came back before."
+        if not shown:
+            return f"{names}, which the bank has not shown to leave."
+        if payout.state != PayoutState.PAID:
+            return f"{names}, which came back before."
+        return f"{names}, which the bank has shown to leave once more." if _still_out(payout, line) else ""
     if line.reversal:
         return f"{names}, and takes back what did not come in."
     if payout.state == PayoutState.SENT or (payout.state == PayoutState.PAID and not shown):
         return ""
-    return f"{names}, which the bank has shown already." if shown else f"{names}, which came back, as two people said."
+    if not shown:
+        return f"{names}, which came back, as two people said."
+    if payout.state == PayoutState.RETURNED and _still_out(payout, line):
+        return (
+            f"{names}, which came back and then left once more: the merchant was owed it again, and may be paid twice."
+        )
+    return f"{names}, which the bank has shown already."
+
+
+def _still_out(payout: Payout, like: BankLine) -> bool:
+    """Whether more of its debits than credits are on the account of the line `like`, claimed by whatever it was or not."""
+    lines = BankLine.objects.filter(
+        Q(amount_minor=payout.amount_minor) | Q(amount_minor=-payout.amount_minor),
+        provider=like.provider,
+        account_key=like.account_key,
+        currency=like.currency,
+        end_to_end_id=payout.end_to_end_id,
+        statement__live=payout.live,
+    )
+    return bool((lines.aggregate(left=Sum("amount_minor"))["left"] or 0) < 0)
 
 
 def misfits(lines: Iterable[BankLine], *, live: bool) -> dict[int, str]:

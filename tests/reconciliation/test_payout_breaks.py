@@ -15,6 +15,7 @@ from common.models import Proposal
 from payments.models import Posting
 from payments.models.ledger import AccountKind
 from reconciliation.models import (
+    BankLine,
     BankMatch,
     Break,
     Payout,
@@ -29,7 +30,7 @@ from reconciliation.services.day_figures import day_figures
 from reconciliation.services.payout_files import payout_file_make, payouts_send
 from reconciliation.services.payouts import payout_confirm
 from reconciliation.services.reconcile import reconcile_day
-from reconciliation.services.resolutions import WRITE_OFF, propose_resolution
+from reconciliation.services.resolutions import ADJUST, WRITE_OFF, propose_resolution
 from reconciliation.whereabouts import Step, ways_of
 from tests.console.conftest import SignIn
 from tests.factories.agreed import new_calendar, payout_bank_agreed, source_agreed
@@ -383,6 +384,50 @@ def test_what_the_bank_booked_twice_and_took_back_did_not_come_back() -> None:
     payout.refresh_from_db()
     assert (payout.state, owed(payout.merchant), open_breaks()) == ("PAID", 0, [])
     assert wrong() == {}
+
+
+def adjusted(line: BankLine) -> None:
+    found = Break.objects.get(bank_line=line, resolved_at=None)
+    yes(propose_resolution(kind=ADJUST, break_id=found.pk, by=maker(), reason="Twice", actor=ACTOR, now=LATER))
+
+
+def test_the_credit_for_what_was_booked_twice_and_adjusted_is_no_return() -> None:
+    payout = sent()
+    _, twice = bank_lines((payout.end_to_end_id, -NET), (payout.end_to_end_id, -NET))
+    compared(DUE)
+    adjusted(twice)
+
+    [back] = bank_lines((payout.end_to_end_id, NET))
+    compared(DUE + timedelta(days=1))
+
+    payout.refresh_from_db()
+    assert (payout.state, owed(payout.merchant)) == ("PAID", 0)
+    said = Break.objects.get(resolved_at=None)
+    assert (said.bank_line, said.kind) == (back, "MISSING_IN_BOOKS")
+    assert said.cause == f"It names the payout {payout.end_to_end_id}, which the bank has shown to leave once more."
+    adjusted(back)
+    assert (owed(payout.merchant), open_breaks(), wrong()) == (0, [], {})
+
+    bank_lines((payout.end_to_end_id, NET))  # and then it does come back
+    compared(DUE + timedelta(days=2))
+    payout.refresh_from_db()
+    assert (payout.state, owed(payout.merchant), open_breaks(), wrong()) == ("RETURNED", NET, [], {})
+
+
+def test_a_debit_of_what_came_back_is_said_to_have_left_once_more() -> None:
+    payout = sent()
+    bank_lines((payout.end_to_end_id, -NET), (payout.end_to_end_id, NET))
+    compared(DUE)
+    [again] = bank_lines((payout.end_to_end_id, -NET))
+
+    compared(DUE + timedelta(days=1))
+
+    said = Break.objects.get(resolved_at=None)
+    assert said.bank_line == again
+    assert said.cause == (
+        f"It names the payout {payout.end_to_end_id}, which came back and then left once more: "
+        "the merchant was owed it again, and may be paid twice."
+    )
 
 
 def test_what_is_sent_from_another_bank_is_missed_there() -> None:
