@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
 
 from common.errors import NotFound
 from merchants.rates import EPS_RECONCILE, EPS_REQUEST, EPS_UPDATE
 from merchants.selectors import EpsMerchant
 from payments.facades.eps import checksum
-from payments.facades.eps.answers import respond, state_of
+from payments.facades.eps.answers import refusal, respond, state_of
 from payments.facades.eps.base import EpsView
+from payments.facades.eps.codes import FORMAT_ERROR
 from payments.facades.eps.messages import reconcile_of, update_of
 from payments.facades.eps.payment_request import payment_request
 from payments.facades.eps.reconcile import csv_answer, page_answer
@@ -67,3 +69,9 @@ class Reconciliation(EpsView):
     def answer(self, merchant: EpsMerchant) -> HttpResponseBase:
         day, page, as_csv = reconcile_of(self.fields)
         return csv_answer(merchant, day) if as_csv else page_answer(merchant, day, page)
+
+
+@csrf_exempt  # there is nothing to forge
+def unknown_route(request: HttpRequest) -> HttpResponse:
+    """The 404 of everything below /eps/ that is no route."""
+    return respond(request, refusal(FORMAT_ERROR, "There is no such route.", None, {}), status=404)
