@@ -1,7 +1,8 @@
 """One reader for all streams of a process: one database connection, one Redis subscription, however many clients are watching.
 
 PostgreSQL is the truth and is asked about every open stream each POLL_SECONDS, in one statement. Redis only says where to look at once;
-while it is away, streams are that much later and miss nothing.
+while it is away, streams are that much later and miss nothing. Each CALLER_SECONDS the streams whose key was revoked, or whose session was
+ended, end with it: their clients come back and are refused like everybody.
 """
 
 from __future__ import annotations
@@ -9,13 +10,16 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import redis
 import structlog
+from django.db import close_old_connections
+from django.utils import timezone
 from prometheus_client import Gauge
 
+from merchants.credentials import still_valid
 from notifications.live.facts import events_after
 from notifications.live.nudges import nudged
 from notifications.live.stream import Stream
@@ -24,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 1.0
 REDIS_RETRY_SECONDS = 1.0
+CALLER_SECONDS = 3.0  # as long as a revoked key works elsewhere (merchants.credentials)
 OPEN_STREAMS = Gauge("counterfoil_live_streams", "Open live streams.", multiprocess_mode="livesum")
 
 
@@ -44,7 +49,7 @@ class Hub:
 
     def open(self, stream: Stream) -> None:
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self._feed()), asyncio.create_task(self._listen())]
+            self._tasks = [asyncio.create_task(work()) for work in (self._feed, self._listen, self._end_revoked)]
             self._end_with_server()
         self._streams.setdefault(stream.transaction_id, set()).add(stream)
         self._by_merchant[stream.merchant_id] += 1
@@ -73,8 +78,11 @@ class Hub:
             signal.signal(number, stop)
 
     def end_all(self) -> None:
-        for stream in [stream for watching in self._streams.values() for stream in watching]:
+        for stream in self._all():
             stream.end()
+
+    def _all(self) -> list[Stream]:
+        return [stream for watching in self._streams.values() for stream in watching]
 
     def _look_at(self, transaction_ids: Iterable[str]) -> None:
         self._due.update(self._streams.keys() & transaction_ids)
@@ -113,6 +121,23 @@ class Hub:
             for stream in asked[pk]:
                 stream.give(events)
 
+    async def _end_revoked(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(CALLER_SECONDS)
+            asked = {stream.credential for stream in self._all()}
+            if not asked:
+                continue
+            try:
+                valid = await loop.run_in_executor(self._reader, _still_valid, asked)
+            except Exception as exc:  # as in _hand_out()
+                log.warning("live.callers_unknown", error=type(exc).__name__, exc_info=exc)
+                continue
+            for stream in self._all():
+                if stream.credential in asked - valid:
+                    log.info("live.caller_revoked", transaction=stream.transaction_id)
+                    stream.end()
+
     async def _listen(self) -> None:
         while True:
             try:
@@ -121,3 +146,8 @@ class Hub:
             except (redis.RedisError, OSError) as exc:
                 log.warning("live.redis_away", error=type(exc).__name__)
             await asyncio.sleep(REDIS_RETRY_SECONDS)
+
+
+def _still_valid(credentials: Collection[str]) -> set[str]:
+    close_old_connections()  # a connection that broke is replaced
+    return still_valid(credentials, now=timezone.now())

@@ -15,11 +15,12 @@ Event = tuple[int, bytes]  # the fact's sequence and what is sent of it
 class Stream:
     """One client's view of one transaction."""
 
-    __slots__ = ("_pending", "_wake", "ended", "merchant_id", "seen", "transaction_id")
+    __slots__ = ("_pending", "_wake", "credential", "ended", "merchant_id", "seen", "transaction_id")
 
-    def __init__(self, *, transaction_id: str, merchant_id: str, seen: int) -> None:
+    def __init__(self, *, transaction_id: str, merchant_id: str, credential: str, seen: int) -> None:
         self.transaction_id = transaction_id
         self.merchant_id = merchant_id
+        self.credential = credential  # the API key or session that it was opened with
         self.seen = seen
         self.ended = False
         self._pending: list[bytes] = []

@@ -16,7 +16,7 @@ from notifications.live.stream import Stream
 
 # Below the number of requests that the server takes at once (the backlog in the Procfile), so that it can still say no.
 MAX_STREAMS = 2_000
-MAX_STREAMS_OF_A_MERCHANT = 1_500
+MAX_STREAMS_OF_A_MERCHANT = 1_000
 _MAX_SEQUENCE = 2**31 - 1
 
 
@@ -39,7 +39,7 @@ class LiveEvents(MerchantView):
             self.tenant = read_ticket(query[TICKET], transaction_id=kwargs["transaction_id"])
         else:
             super().initial(request, *args, **kwargs)
-            self.tenant = Tenant(request.caller.merchant_id, request.caller.live)
+            self.tenant = Tenant.of(request.caller)
 
     def get(self, request: MerchantRequest, transaction_id: str) -> HttpResponse:
         seen = _last_seen(request)
@@ -51,7 +51,10 @@ class LiveEvents(MerchantView):
             raise RateLimitExceeded("Too many streams are open. Close some.", limit=MAX_STREAMS_OF_A_MERCHANT)
         if hub.count() >= MAX_STREAMS:
             raise ServiceUnavailable("Too many streams are open. Try again in a moment, or ask for application/json.")
-        return EventStream(Stream(transaction_id=transaction_id, merchant_id=merchant_id, seen=seen))
+        stream = Stream(
+            transaction_id=transaction_id, merchant_id=merchant_id, credential=self.tenant.credential, seen=seen
+        )
+        return EventStream(stream)
 
 
 def _last_seen(request: MerchantRequest) -> int:

@@ -240,12 +240,12 @@ def test_tickets_are_for_one_transaction_of_one_merchant_for_a_minute(
     pk, other = (captured_transaction(account_of(api)).pk for _ in range(2))
     location = api.get(f"/transactions/{pk}/events", **STREAM)["Location"]
     (ticket,) = parse_qs(urlsplit(location).query)["ticket"]
-    stranger = ticket_for(Tenant(api_for().merchant.pk, False), transaction_id=pk)
-    live_mode = ticket_for(Tenant(api.merchant.pk, True), transaction_id=pk)
+    stranger = ticket_for(Tenant(api_for().merchant.pk, False, api.key.pk), transaction_id=pk)
+    live_mode = ticket_for(Tenant(api.merchant.pk, True, api.key.pk), transaction_id=pk)
     foreign_salt = TimestampSigner(salt="other").sign_object([pk, api.merchant.pk, False])
     with monkeypatch.context() as patch:
         patch.setattr(TimestampSigner, "timestamp", lambda _: b62_encode(int(time.time()) - 61))
-        expired = ticket_for(Tenant(api.merchant.pk, False), transaction_id=pk)
+        expired = ticket_for(Tenant(api.merchant.pk, False, api.key.pk), transaction_id=pk)
 
     def status(transaction_id: str, ticket: str) -> int:
         return live.get(f"{events_path(transaction_id)}?ticket={ticket}", **STREAM).status
