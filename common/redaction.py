@@ -39,7 +39,7 @@ _SHAPES = [
 ]
 # Almost every text holds neither; finding that out costs a microsecond.
 _MAY_HOLD_SECRET = re.compile(r"[=\"']|://|cfk_|whsec_|PRIVATE KEY|(?i:earer|asic)\s")
-_MAY_HOLD_CARD = re.compile(r"[0-9](?:[ -]?[0-9]){12}")
+_MAY_HOLD_CARD = re.compile(r"[0-9](?:[^0-9A-Za-z]{0,3}[0-9]){12}")
 
 
 def clean(name: str, value: Any) -> Any:
