@@ -62,6 +62,34 @@ CASES = {
         "http_504",
         S5,
     ),
+    **{
+        f"503 at a time that is none: {text}": (
+            lambda x, text=text: reply(503, b"", f"Retry-After: {text}"),
+            "PENDING",
+            503,
+            "http_503",
+            due,
+        )
+        for text, due in {
+            "Mon, 02 Mar 2026 05:00:00 +99999999999999": S5,
+            "Fri, 31 Dec 9999 23:59:59 -2359": DAY,
+            "Sat, 01 Jan 0001 00:00:00 +2359": S5,
+            "Mon, 02 Mar 99999999999999999999 05:00:00 GMT": S5,
+            "99999999999999999999999999": DAY,
+        }.items()
+    },
+    **{
+        f"chunk of {size}": (
+            lambda x, size=size: (
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + size + b"\r\nOK\r\n0\r\n\r\n"
+            ),
+            "PENDING",
+            200,
+            error,
+            S5,
+        )
+        for size, error in {b"-5": "bad_reply", b"zz": "no_reply"}.items()
+    },
     "hung up": (lambda x: b"", "PENDING", None, "no_reply", S5),
     "reset": (lambda x: x.reset(), "PENDING", None, "no_reply", S5),
     "silence": (lambda x: x.hang(), "PENDING", None, "timeout", S5),

@@ -135,7 +135,7 @@ class Connection:
                 raise
             self.close()
             raise SendFailed(Error.NO_REPLY, status) from exc
-        except (OSError, http.client.HTTPException) as exc:
+        except (OSError, http.client.HTTPException, ValueError) as exc:  # ValueError: a chunk of a negative size
             self.close()
             raise SendFailed(_word(exc), status) from exc
         if response.will_close or not response.isclosed():
@@ -199,7 +199,7 @@ def _word(exc: Exception) -> Error:
         return Error.TIMEOUT
     if isinstance(exc, http.client.IncompleteRead):
         return Error.NO_REPLY
-    return Error.BAD_REPLY if isinstance(exc, http.client.HTTPException) else Error.NO_REPLY
+    return Error.BAD_REPLY if isinstance(exc, http.client.HTTPException | ValueError) else Error.NO_REPLY
 
 
 @cache

@@ -64,8 +64,7 @@ def retry_after(text: str, *, now: datetime) -> timedelta:
         return min(timedelta(seconds=int(text[:9])), _RETRY_AFTER_CAP)
     try:
         when = parsedate_to_datetime(text)
-    except ValueError:
+        wait = when.replace(tzinfo=when.tzinfo or UTC) - now
+    except (ValueError, OverflowError):  # a year or an offset may have any number of digits
         return timedelta(0)
-    if when.tzinfo is None:
-        when = when.replace(tzinfo=UTC)
-    return max(timedelta(0), min(when - now, _RETRY_AFTER_CAP))
+    return max(timedelta(0), min(wait, _RETRY_AFTER_CAP))
