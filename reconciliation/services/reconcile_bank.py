@@ -242,7 +242,12 @@ def _keep(run: ReconciliationRun, group: Group, version: int, actor: Actor, now:
 
 
 def _legs(live: bool, group: Group) -> list[Leg]:
-    """Debit what the bank has and kept, credit what the providers owed; another currency goes through fx_clearing; the rest is a difference."""
+    """Debit what the bank has and kept, credit what the providers owed; another currency goes through fx_clearing; the rest is a difference.
+
+    None for an entry and its reversal: the account is as it was, and what the bank kept or exchanged of the one it took back with the other.
+    """
+    if not group.owed:
+        return []
     legs: dict[AccountRef, int] = defaultdict(int)
     for line in group.lines:
         legs[AccountRef(AccountKind.BANK, line.currency, live, bank_account=line.account)] += line.minor
@@ -263,13 +268,14 @@ def _legs(live: bool, group: Group) -> list[Leg]:
 
 
 def _explanation(group: Group, version: int) -> dict[str, Any]:
-    theirs, ours = sum(x.sent()[1] for x in group.lines), sum(x.minor for x in group.owed)
+    moved = group.lines if group.owed else []  # of an entry and its reversal nothing stays
+    theirs, ours = sum(x.sent()[1] for x in moved), sum(x.minor for x in group.owed)
     differences: dict[str, Any] = {}
     if group.difference:
         differences["amount"] = group.difference
-    if charges := sum(x.charges for x in group.lines):
+    if charges := sum(x.charges for x in moved):
         differences["charges"] = charges
-    if exchanged := [x for x in group.lines if x.exchanged]:
+    if exchanged := [x for x in moved if x.exchanged]:
         differences["fx"] = [{"sent": [*x.sent()], "booked": [x.currency, x.minor]} for x in exchanged]
     named = all(any(y.named_by(x) for x in group.lines) for y in group.owed)
     days = [abs((x.booked_on - y.due_on).days) for x in group.lines for y in group.owed]
@@ -279,7 +285,12 @@ def _explanation(group: Group, version: int) -> dict[str, Any]:
         "items": {"bank_lines": len(group.lines), "remittances": len(group.owed)},
         "compared": [
             {"field": "amount_minor", "ours": ours, "theirs": theirs, "agrees": ours == theirs},
-            {"field": "currency", "ours": group.currency, "theirs": group.lines[0].sent()[0], "agrees": True},
+            {
+                "field": "currency",
+                "ours": group.currency,
+                "theirs": group.lines[0].sent()[0] if moved else group.currency,
+                "agrees": True,
+            },
             {"field": "named", "ours": len(group.owed), "theirs": None, "agrees": named},
             {"field": "days_apart", "ours": None, "theirs": max(days, default=0), "agrees": True},
         ],

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -131,6 +132,22 @@ def test_foreign_money_goes_through_the_exchange_in_both_currencies(account: Pro
     assert (found["bank"], found["fx_clearing"], found["fx_clearing USD"]) == (41_370, -41_370, 9_850)
     assert "provider_receivable USD" not in found
     assert open_bank_kinds() == []
+    assert wrong(ASKED) == {}
+
+
+@pytest.mark.parametrize("what", [{"charges": 200}, {"instructed": ("USD", 2_400)}])
+def test_an_entry_and_its_reversal_leave_nothing_whatever_the_bank_kept_or_exchanged(
+    account: ProviderAccount, what: dict[str, Any]
+) -> None:
+    before = balances()
+    bank_imported([Booked("B1", 9_800, "ONE", **what), Booked("B2", -9_800, "ONE", reversal=True)])
+
+    run = bank_reconciled()
+
+    assert (run.lines, run.lines_matched, open_bank_kinds(), balances()) == (2, 2, [], before)
+    group = MatchGroup.objects.get(comparison="BANK")
+    assert (group.entry_id, group.explanation["differences"]) == (None, {})
+    assert {x["agrees"] for x in group.explanation["compared"]} == {True}
     assert wrong(ASKED) == {}
 
 
