@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q
 
 from common.changes import Actor
 from common.models import AuditLink, AuditRecord
@@ -72,7 +73,8 @@ def seal_audit(*, limit: int = 5000) -> int:
         head = AuditLink.objects.order_by("-position").select_related("record").first()
         unsealed = AuditRecord.objects.filter(link=None)
         if head is not None:
-            unsealed = unsealed.filter(at__gt=head.record.at - _LOOK_BACK)
+            late = Q(at__gt=head.record.at - _LOOK_BACK)  # written before the head, committed after it was sealed
+            unsealed = unsealed.filter(late | Q(pk__gt=head.record_id))  # whatever time those state that came after it
         position, previous = (head.position, bytes(head.hash)) if head else (0, GENESIS)
         links = []
         for record in unsealed.order_by("id")[:limit]:
