@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from common.changes import Actor
 from reconciliation.services.compare import day_fetch
-from reconciliation.services.nightly import close_recent_days, reconcile_yesterday
+from reconciliation.services.nightly import close_recent_days, reconcile_recent_days
 from reconciliation.services.payout_files import SENDER, payouts_send
 from reconciliation.services.payouts import payouts_tidy
 from reconciliation.services.reconcile import reconcile_day
@@ -19,7 +19,7 @@ from reconciliation.services.settle_all import settle_yesterday
 
 @shared_task(name="reconciliation.nightly")
 def nightly(**_later: Any) -> None:
-    reconcile_yesterday(now=timezone.now())
+    reconcile_recent_days(clock=timezone.now)
 
 
 @shared_task(name="reconciliation.close_clean_days")
@@ -41,7 +41,7 @@ def compare(*, provider: str, live: str, day: str, actor: str = "system:compare"
 @shared_task(name="reconciliation.fetch")
 def fetch(*, provider: str, live: str, day: str, actor: str, **_later: Any) -> None:
     day_fetch(
-        provider=provider, live=live == "True", day=date.fromisoformat(day), actor=Actor(actor), now=timezone.now()
+        provider=provider, live=live == "True", day=date.fromisoformat(day), actor=Actor(actor), clock=timezone.now
     )
 
 

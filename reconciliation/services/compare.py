@@ -13,7 +13,7 @@ from common.errors import InvalidState, NotFound
 from common.models import AuditRecord
 from common.queue import nudge
 from reconciliation.models import Source
-from reconciliation.services.fetch import fetches
+from reconciliation.services.fetch import Clock, fetches
 from reconciliation.services.reconcile import reconcile_day
 from reconciliation.sources import zone_of
 
@@ -33,16 +33,16 @@ def day_ask(*, what: str, provider: str, live: bool, day: date, actor: Actor, no
     nudge(f"reconciliation.{what}", provider=provider, live=str(live), day=day.isoformat(), actor=actor.name)
 
 
-def day_fetch(*, provider: str, live: bool, day: date, actor: Actor, now: datetime) -> None:
+def day_fetch(*, provider: str, live: bool, day: date, actor: Actor, clock: Clock) -> None:
     """Fetch the statements of the day that are not complete yet, note what became of each, and compare."""
     source = Source.objects.get(pk=provider)
     found = {}
-    for fetch in fetches(source=source, day=day, actor=actor, now=now, live=live):
-        fetched = fetch()
+    for ask in fetches(source=source, day=day, actor=actor, clock=clock, live=live):
+        fetched = ask()
         found[fetched.account.account_key] = [None, (fetched.problem or "It is there.")[:200]]
     key = day_key(provider, live, day)
-    record_action(actor=actor, action=FETCHED, subject_type="day", subject_id=key, now=now, changes=found)
-    reconcile_day(provider=provider, live=live, day=day, actor=actor, now=now)
+    record_action(actor=actor, action=FETCHED, subject_type="day", subject_id=key, now=clock(), changes=found)
+    reconcile_day(provider=provider, live=live, day=day, actor=actor, now=clock())
 
 
 def last_fetch(*, provider: str, live: bool, day: date) -> AuditRecord | None:

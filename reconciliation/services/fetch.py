@@ -1,13 +1,13 @@
 """Fetching a day's statements, account by account, from the providers and the banks, and importing them.
 
 A statement that came after its day had ended is complete and not fetched again, so a job that broke off goes on where it was; one that
-came earlier is. No transaction is open while somebody answers.
+came earlier is. No transaction is open while somebody answers, and a statement came when its answer was there, so the clock is read then.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -31,6 +31,8 @@ from reconciliation.sources import day_ends_at
 
 log = structlog.get_logger(__name__)
 
+Clock = Callable[[], datetime]
+
 _IN_MEMORY = 4 * PIECE  # larger files lie on the disk while they are read
 
 
@@ -53,24 +55,29 @@ def bank_accounts_of(source: Source) -> list[BankAccount]:
     return list(BankAccount.objects.filter(source=source).order_by("id")) if source.fetch_url else []
 
 
+def fetched_accounts(source: Source, live: bool | None = None) -> Sequence[ProviderAccount | BankAccount]:
+    """The accounts whose statements are fetched from a provider or a bank, of one mode or (None) both."""
+    accounts = bank_accounts_of(source) if source.side == Side.BANK else accounts_of(source.code)
+    return [account for account in accounts if live in (None, account.live)]
+
+
+def fetch(*, account: ProviderAccount | BankAccount, day: date, actor: Actor, clock: Clock) -> Fetched:
+    """Fetch and import the account's statement of the day, unless the complete one is there."""
+    if isinstance(account, BankAccount):
+        return bank_statement_fetch(account=account, day=day, actor=actor, clock=clock)
+    return statement_fetch(account=account, day=day, actor=actor, clock=clock)
+
+
 def fetches(
-    *, source: Source, day: date, actor: Actor, now: datetime, live: bool | None = None
+    *, source: Source, day: date, actor: Actor, clock: Clock, live: bool | None = None
 ) -> list[Callable[[], Fetched]]:
     """What has to be asked for of a day, an account each, of one mode or (None) both; nobody is asked before one of them is called."""
-    if source.side == Side.BANK:
-        return [
-            partial(bank_statement_fetch, account=account, day=day, actor=actor, now=now)
-            for account in bank_accounts_of(source)
-            if live in (None, account.live)
-        ]
     return [
-        partial(statement_fetch, account=account, day=day, actor=actor, now=now)
-        for account in accounts_of(source.code)
-        if live in (None, account.live)
+        partial(fetch, account=account, day=day, actor=actor, clock=clock) for account in fetched_accounts(source, live)
     ]
 
 
-def statement_fetch(*, account: ProviderAccount, day: date, actor: Actor, now: datetime) -> Fetched:
+def statement_fetch(*, account: ProviderAccount, day: date, actor: Actor, clock: Clock) -> Fetched:
     """Fetch and import one account's statement of the provider's `day`, unless the complete one is there."""
     source = Source.objects.get(pk=account.provider)
     complete = Statement.objects.filter(
@@ -87,12 +94,18 @@ def statement_fetch(*, account: ProviderAccount, day: date, actor: Actor, now: d
         log.warning("statement.not_fetched", account=account.pk, day=day.isoformat(), reason=str(exc))
         return Fetched(account, None, f"The statement could not be fetched: {exc}")
     statement = statement_import(
-        content=content, provider=account.provider, account=account, live=account.live, day=day, actor=actor, now=now
+        content=content,
+        provider=account.provider,
+        account=account,
+        live=account.live,
+        day=day,
+        actor=actor,
+        now=clock(),
     ).statement
     return Fetched(account, statement, _refusal(statement))
 
 
-def bank_statement_fetch(*, account: BankAccount, day: date, actor: Actor, now: datetime) -> Fetched:
+def bank_statement_fetch(*, account: BankAccount, day: date, actor: Actor, clock: Clock) -> Fetched:
     """Fetch and import the bank's statement of one of our accounts, unless the complete one is there."""
     source = account.source
     complete = Statement.objects.filter(
@@ -113,7 +126,7 @@ def bank_statement_fetch(*, account: BankAccount, day: date, actor: Actor, now: 
             log.warning("statement.not_fetched", account=str(account), day=day.isoformat(), reason=str(exc))
             return Fetched(account, None, f"The statement could not be fetched: {exc}")
         statement = statement_import(
-            content=file, provider=source.code, account=None, live=account.live, day=day, actor=actor, now=now
+            content=file, provider=source.code, account=None, live=account.live, day=day, actor=actor, now=clock()
         ).statement
     return Fetched(account, statement, _refusal(statement))
 

@@ -1,20 +1,34 @@
-"""The nightly job: yesterday's statements of every bank and active provider account, then the comparison. One at a time; resumable.
+"""The nightly job: the last days' statements of every bank and active provider account, then the comparison. One at a time; resumable.
 
 It may run as often as the schedule likes: what is complete is left alone, an account that could not be reached is tried again, and the
-comparison runs only when there is something it has not seen.
+comparison runs only when there is something it has not seen. A week back, until a day is closed: a statement may come late, and a day whose
+statement is due only after the night's last run is judged by the next night's. What is wrong with one account or comparison is logged by name
+and does not keep the others waiting.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, datetime
+from typing import Any
 
 import structlog
 
 from common.changes import Actor
-from reconciliation.models import DayClose, ReconciliationRun, Side, Source, Statement, StatementState
+from reconciliation.models import (
+    CloseState,
+    DayClose,
+    ReconciliationRun,
+    Side,
+    Source,
+    Statement,
+    StatementState,
+)
+from reconciliation.models.day import LAST
 from reconciliation.services.closing import close_clean_days, last_days
-from reconciliation.services.expected import modes_of, sources
-from reconciliation.services.fetch import accounts_of, bank_accounts_of, bank_statement_fetch, statement_fetch
+from reconciliation.services.expected import expected_keys, missing_keys, modes_of, sources
+from reconciliation.services.fetch import Clock, fetch, fetched_accounts
 from reconciliation.services.locks import only_one
 from reconciliation.services.reconcile import reconcile_day
 from reconciliation.sources import due_at, providers, yesterday
@@ -22,45 +36,64 @@ from reconciliation.sources import due_at, providers, yesterday
 log = structlog.get_logger(__name__)
 
 ACTOR = Actor("system:nightly")
+RECONCILED_WITHIN = 7  # days; an older one that lacks something waits for people
+_ASKED_IN_VAIN = 2  # days of an account in one run; the last one may just not be there yet, beyond that nobody answers
 CLOSED_WITHIN = 14  # days; an older one that is still open waits for people
 
 
-def reconcile_yesterday(*, now: datetime) -> list[ReconciliationRun]:
-    """Fetch, import and compare. Returns the runs it made; none if another nightly job is at it."""
+def reconcile_recent_days(*, clock: Clock) -> list[ReconciliationRun]:
+    """Fetch, import and compare. Returns the runs it made; none if another nightly job is at it.
+
+    The clock is read for each statement and each comparison: a provider that hangs makes the night long.
+    """
     with only_one("nightly") as mine:
         if not mine:
             log.info("nightly.already_running")
             return []
-        runs = []
-        for source in providers():
-            provider, day = source.code, yesterday(source, now)
-            accounts = accounts_of(provider)
-            for account in accounts:
-                statement_fetch(account=account, day=day, actor=ACTOR, now=now)
-            for live in sorted({account.live for account in accounts}):
-                if _unseen(source, live, day, now):
-                    runs.append(reconcile_day(provider=provider, live=live, day=day, actor=ACTOR, now=now))
-        for bank in Source.objects.filter(
-            side=Side.BANK, is_active=True
-        ):  # after the providers: their remittances are known
-            day = yesterday(bank, now)
-            for bank_account in bank_accounts_of(bank):
-                bank_statement_fetch(account=bank_account, day=day, actor=ACTOR, now=now)
-            for live in modes_of(bank):
-                if _unseen(bank, live, day, now):
-                    runs.append(reconcile_day(provider=bank.code, live=live, day=day, actor=ACTOR, now=now))
-        return runs
+        banks = Source.objects.filter(side=Side.BANK, is_active=True)
+        everybody = [*providers(), *banks]  # in this order: then the providers' remittances are known
+        return [run for source in everybody for live in modes_of(source) for run in _reconciled(source, live, clock)]
 
 
-def _unseen(source: Source, live: bool, day: date, now: datetime) -> bool:
-    """Whether a statement of the day came after the last comparison, it became late since, or there has been no comparison."""
+def _reconciled(source: Source, live: bool, clock: Clock) -> Iterator[ReconciliationRun]:
+    """The runs of the source's days in one mode that lacked something and are not closed, the oldest first."""
+    last = yesterday(source, clock())
+    days = last_days(last, RECONCILED_WITHIN)
+    closed = DayClose.objects.filter(LAST, provider=source.code, live=live, day__in=days, state=CloseState.CLOSED)
+    days = sorted(set(days) - set(closed.values_list("day", flat=True)), reverse=True)
+    missing = missing_keys(source, live, days)
+    for account in fetched_accounts(source, live):
+        lacking = [day for day in days if day == last or account.account_key in missing[day]]
+        failed = 0
+        while lacking and failed < _ASKED_IN_VAIN:
+            day, fetched = lacking.pop(0), None
+            with _named("nightly.not_fetched", account=str(account), day=day.isoformat()):
+                fetched = fetch(account=account, day=day, actor=ACTOR, clock=clock)
+            failed += fetched is None or fetched.statement is None
+    wanted = expected_keys(source, live, days)
+    for day in reversed(days):
+        if _unseen(source, live, day, clock(), wanted=day == last or bool(wanted[day])):
+            with _named("nightly.not_compared", provider=source.code, live=live, day=day.isoformat()):
+                yield reconcile_day(provider=source.code, live=live, day=day, actor=ACTOR, now=clock())
+
+
+@contextmanager
+def _named(event: str, **what: Any) -> Iterator[None]:
+    try:
+        yield
+    except Exception:  # whatever is wrong with one: the others must not wait for it, and the next run tries it again
+        log.exception(event, **what)
+
+
+def _unseen(source: Source, live: bool, day: date, now: datetime, *, wanted: bool) -> bool:
+    """Whether a statement of the day came after the last comparison, it became late since, or it is `wanted` and was never compared."""
     provider = source.code
     of_day = {"provider": provider, "live": live, "day": day}
     last = ReconciliationRun.objects.filter(**of_day, ended_at__isnull=False).order_by("-started_at").first()
     statements = Statement.objects.filter(**of_day, state=StatementState.IMPORTED)
-    if last is None or statements.filter(received_at__gt=last.started_at).exists():
-        return True
-    return last.started_at < due_at(source, day) <= now
+    if last is None:
+        return wanted or statements.exists()
+    return statements.filter(received_at__gt=last.started_at).exists() or last.started_at < due_at(source, day) <= now
 
 
 def close_recent_days(*, now: datetime) -> list[DayClose]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 import requests
@@ -22,6 +22,10 @@ from tests.reconciliation.sandbox_day import open_shop, pay, refund
 from tests.support.sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def in_two_days() -> datetime:
+    return timezone.now() + timedelta(days=2)
 
 
 def open_bank(sandbox_url: str, format: str = "camt053") -> BankAccount:
@@ -92,10 +96,10 @@ def test_what_a_provider_owes_arrives_at_the_bank_the_day_after(own_sandbox: San
     )
     for day in days:
         for account in (shop, cards):
-            statement_fetch(account=account, day=day, actor=ACTOR, now=timezone.now() + timedelta(days=2))
+            statement_fetch(account=account, day=day, actor=ACTOR, clock=in_two_days)
 
     for day in [*days, days[-1] + timedelta(days=1)]:
-        fetched = bank_statement_fetch(account=bank, day=day, actor=ACTOR, now=timezone.now() + timedelta(days=2))
+        fetched = bank_statement_fetch(account=bank, day=day, actor=ACTOR, clock=in_two_days)
         assert fetched.problem == ""
 
     owed = {f"{x.provider.upper()}-{x.account_key}-{x.day:%Y%m%d}": x.net_minor for x in Remittance.objects.all()}
@@ -109,7 +113,7 @@ def test_what_a_provider_owes_arrives_at_the_bank_the_day_after(own_sandbox: San
         ("IMPORTED", "AGREED")
     }
 
-    again = bank_statement_fetch(account=bank, day=days[-1], actor=ACTOR, now=timezone.now() + timedelta(days=2))
+    again = bank_statement_fetch(account=bank, day=days[-1], actor=ACTOR, clock=in_two_days)
     assert again.statement is not None
     assert BankLine.objects.count() == len(owed)
 

@@ -5,22 +5,28 @@ from __future__ import annotations
 import io
 import threading
 from datetime import date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
+from structlog.testing import capture_logs
 
 from common.books import Asked, verify
 from merchants.models import ProviderAccount
 from payments.services.operations import operation_look_up
-from reconciliation.models import Break, Match, ReconciliationRun, Statement
+from reconciliation.models import Break, Match, ReconciliationRun, RuleSet, Statement
 from reconciliation.parsers import fpx
 from reconciliation.services.locks import only_one
-from reconciliation.services.nightly import reconcile_yesterday
-from tests.factories import ProviderAccountFactory
-from tests.reconciliation.given import Listed, fpx_file, open_kinds
+from reconciliation.services.nightly import ACTOR, reconcile_recent_days
+from reconciliation.services.reconcile import reconcile_day
+from reconciliation.services.rule_sets import rule_set_live
+from tests.factories import NOW, ProviderAccountFactory, new_transaction, sale_of, settle
+from tests.factories.agreed import source_agreed
+from tests.payments.verify.test_verify_books import rules_lifted
+from tests.reconciliation.given import DAY, Listed, fpx_file, open_kinds
 from tests.reconciliation.sandbox_day import open_shop, pay, refund
 from tests.support.sandbox_process import SandboxProcess
 
@@ -35,13 +41,17 @@ def today() -> date:
     return day_of(timezone.now())
 
 
+def _same(now: datetime) -> datetime:
+    return now
+
+
 def nightly(began: date, *, hours: int = 0) -> list[ReconciliationRun]:
     """The night's job after each day of the test: two of them if midnight passed there while it ran."""
     nights = (
-        datetime.combine(began + timedelta(days=days + 1), time(12 + hours), fpx.FORMAT.zone)
+        datetime.combine(began + timedelta(days=days + 1), time(12), fpx.FORMAT.zone) + timedelta(hours=hours)
         for days in range((today() - began).days + 1)
     )
-    return [run for now in nights for run in reconcile_yesterday(now=now)]
+    return [run for now in nights for run in reconcile_recent_days(clock=partial(_same, now))]
 
 
 def figures(runs: list[ReconciliationRun], *names: str) -> dict[str, tuple[int, ...]]:
@@ -122,6 +132,76 @@ def test_it_goes_on_where_it_was_and_then_does_nothing(own_sandbox: SandboxProce
     assert figures(second, "lines", "lines_matched") == {"fpx": (1, 1)}
     assert third == []
     assert (Statement.objects.count(), Match.objects.count()) == (len(second), 1)
+
+
+def test_a_day_is_judged_once_its_statement_is_due_although_the_night_was_over_before() -> None:
+    source_agreed("fpx", zone="Asia/Ho_Chi_Minh")
+    account = ProviderAccountFactory(created_at=NOW - timedelta(days=1))
+    sale = sale_of(new_transaction(account).transaction)
+    settle(sale)
+
+    def night(days: int) -> list[tuple[int, int]]:
+        """As scheduled: at 02:00 to 06:00 in Kuala Lumpur. What each hour's comparisons of the day opened."""
+        found = []
+        for hour in range(2, 7):
+            at = datetime.combine(DAY + timedelta(days=days), time(hour), fpx.FORMAT.zone)
+            runs = reconcile_recent_days(clock=partial(_same, at))
+            found += [(hour, run.breaks_opened) for run in runs if run.day == DAY]
+        return found
+
+    assert night(1) == [(2, 0)]  # due at 06:00 in Vietnam, when it is 07:00 here
+    assert night(2) == [(2, 1)]
+    assert night(3) == []
+    assert open_kinds() == [("MISSING_AT_PROVIDER", "", sale.reference)]
+
+
+def test_a_day_that_could_not_be_fetched_all_night_is_fetched_the_next_night(own_sandbox: SandboxProcess) -> None:
+    began = today()
+    pay(open_shop(own_sandbox.url, "fpx"), own_sandbox.url, 10_000)
+    own_sandbox.stop()
+    nightly(began)
+    assert Match.objects.count() == 0
+
+    own_sandbox.start()
+    nightly(began, hours=24)
+
+    assert (Match.objects.count(), open_kinds()) == (1, [])
+
+
+def test_what_is_wrong_with_one_account_or_one_source_does_not_keep_the_others(sandbox_url: str) -> None:
+    began = today()
+    ProviderAccountFactory(config={})  # it cannot even be asked, and comes before the other
+    shop = open_shop(sandbox_url, "migs")
+    pay(shop, sandbox_url, 10_000)
+    broken = rule_set_live(provider="fpx", comparison="LEDGER", now=timezone.now())
+    with rules_lifted("reconciliation_rule_set"):
+        RuleSet.objects.filter(pk=broken.pk).update(rules=[{"by": "NOTHING"}], built_in=False)
+
+    with capture_logs() as said:
+        runs = nightly(began)
+
+    assert {run.provider for run in runs} == {"migs"}
+    assert Match.objects.count() == 1
+    assert {(x["event"], x.get("provider")) for x in said if x["log_level"] == "error"} == {
+        ("nightly.not_fetched", None),
+        ("nightly.not_compared", "fpx"),
+    }
+
+
+def test_a_statement_that_came_while_the_night_went_on_is_compared_although_somebody_compared_since(
+    sandbox_url: str,
+) -> None:
+    began = today()
+    account = open_shop(sandbox_url, "fpx")
+    pay(account, sandbox_url, 10_000)
+    night = datetime.combine(began + timedelta(days=1), time(12), fpx.FORMAT.zone)
+    reconcile_day(provider="fpx", live=False, day=began, actor=ACTOR, now=night + timedelta(minutes=5))
+    clock = iter([night])
+
+    runs = reconcile_recent_days(clock=lambda: next(clock, night + timedelta(minutes=10)))
+
+    assert figures(runs, "lines_matched") == {"fpx": (1,)}
+    assert Statement.objects.get().received_at == night + timedelta(minutes=10)
 
 
 def test_a_statement_of_a_day_that_was_not_over_is_fetched_again(sandbox_url: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 from typing import IO, Any, cast
 
 from django.core.management.base import CommandError, CommandParser
@@ -49,7 +49,7 @@ class Command(ScheduledCommand):
         if not modes:
             raise CommandError(f"There is no active {provider} account.", returncode=2)
         console = Console(file=cast(IO[str], self.stdout), width=None if self.stdout.isatty() else 160)
-        problems, runs = self._work(console, source, modes, day, now, fetch=not options["no_fetch"])
+        problems, runs = self._work(console, source, modes, day, fetch=not options["no_fetch"])
         breaks = open_breaks(provider=provider, day=day)
         _show(console, runs, breaks)
         if problems:
@@ -65,14 +65,14 @@ class Command(ScheduledCommand):
         self.stdout.write(self.style.SUCCESS(f"{provider} {day}: everything agrees."))
 
     def _work(
-        self, console: Console, source: Source, modes: Sequence[bool], day: date, now: datetime, *, fetch: bool
+        self, console: Console, source: Source, modes: Sequence[bool], day: date, *, fetch: bool
     ) -> tuple[list[str], list[ReconciliationRun]]:
         """Fetch and compare. Returns what went wrong, a sentence for each account, and the runs, one for each mode."""
         problems = []
         columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}")
         with Progress(*columns, TimeElapsedColumn(), console=console, disable=not self.stdout.isatty()) as progress:
             if fetch:
-                asks = fetches(source=source, day=day, actor=ACTOR, now=now)
+                asks = fetches(source=source, day=day, actor=ACTOR, clock=timezone.now)
                 fetching = progress.add_task("fetching statements", total=len(asks))
                 for ask in asks:
                     fetched = ask()
@@ -85,7 +85,7 @@ class Command(ScheduledCommand):
                 progress.update(comparing, description=name, advance=1)
 
             runs = [
-                reconcile_day(provider=source.code, live=live, day=day, actor=ACTOR, now=now, progress=step)
+                reconcile_day(provider=source.code, live=live, day=day, actor=ACTOR, now=timezone.now(), progress=step)
                 for live in modes
             ]
         return problems, runs
