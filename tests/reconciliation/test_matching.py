@@ -342,6 +342,29 @@ def test_the_run_of_another_day_closes_it_too() -> None:
     assert Break.objects.get().resolved_at == later
 
 
+def test_a_line_that_names_what_an_earlier_day_claimed_keeps_no_other_from_its_pair() -> None:
+    account = ProviderAccountFactory()
+    tomorrow, later = DAY + timedelta(days=1), NEXT_MORNING + timedelta(days=1)
+    claimed = paid(account, provider_reference="F1")
+    others = [paid(account, provider_reference=f"F{n}", now=NOW + timedelta(days=1)) for n in (2, 3)]
+    imported(account, [listed(claimed)])
+    first = reconciled(account)
+    noon = later - timedelta(hours=14)
+    lines = [listed(x, at=noon) for x in others]
+    lines.insert(1, listed(claimed, provider_reference="D1", at=noon))
+
+    imported(account, lines, day=tomorrow, now=later)
+    run = reconciled(account, day=tomorrow, now=later)
+
+    assert open_kinds() == [("DUPLICATE_LINE", "D1", claimed.reference)]
+    assert set(Match.objects.values_list("run", "line__provider_reference", "operation", "rule", "group")) == {
+        (first.pk, "F1", claimed.pk, "REFERENCE", None),
+        *((run.pk, x.provider_reference, x.pk, "REFERENCE", None) for x in others),
+    }
+    assert (run.lines, run.lines_matched, run.lines_broken) == (3, 2, 1)
+    assert (run.operations, run.operations_matched, run.operations_broken, run.operations_expected) == (2, 2, 0, 0)
+
+
 def test_again_nothing_changes() -> None:
     account = ProviderAccountFactory()
     imported(account, [Listed(account.account_key, "F1", "EPG404"), listed(paid(account, provider_reference="F2"))])
