@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import csv
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import IO
 
+from openpyxl.utils.exceptions import InvalidFileException
 from xlsxwriter import Workbook
 
 from common.money import Money, exponent
 
+# What openpyxl and what is under it raise for a file that is damaged, or made to be.
+UNREADABLE = (
+    InvalidFileException,
+    zipfile.BadZipFile,
+    zlib.error,
+    SyntaxError,
+    LookupError,
+    ValueError,
+    TypeError,
+    EOFError,
+    OSError,
+    RuntimeError,
+)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0", "＝", "＋", "－", "＠")
 
 

@@ -16,9 +16,13 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
+from django.db.models import Q, QuerySet
 
 from merchants.models import ProviderAccount
+from reconciliation.models import BankAccount, PayoutBank, Source
 
+_HTTPS = Q(url__startswith="https://")
+_HTTPS_FETCH = Q(fetch_url__startswith="https://")
 Finding = tuple[str, str]  # what is wrong, what to do
 Rule = Callable[[], Finding | None]
 RULES: dict[str, Rule] = {}
@@ -52,6 +56,12 @@ def unsafe_database(
     for account in live.exclude(config__base_url__startswith="https://"):
         hint = "Correct base_url in the account's config, or switch the account off."
         found.append(Error(f"Live provider account {account.pk} has no https URL.", hint=hint, id="counterfoil.E004"))
+    plain = [
+        f"payment files of {bank}" for bank in PayoutBank.objects.filter(live=True).exclude(url="").exclude(_HTTPS)
+    ]
+    plain += [f"statements of {source}" for source in _live_sources().exclude(_HTTPS_FETCH)]
+    hint = "Let two people agree on an https address, or on none."
+    found += [Error(f"The address for {what} is not https.", hint=hint, id="counterfoil.E004") for what in plain]
     if not settings.ACTS_AS_OWNER and _owns_the_tables():
         hint = (
             "Let DATABASE_URL name a role that owns no table; keep the owner in DATABASE_OWNER_URL, for migrate alone."
@@ -60,6 +70,12 @@ def unsafe_database(
             Error("The process's database role owns the ledger or is a superuser.", hint=hint, id="counterfoil.E010")
         )
     return found
+
+
+def _live_sources() -> QuerySet[Source]:
+    """The sources that are fetched from an address of their own and have an account in live mode."""
+    live = BankAccount.objects.filter(live=True).values("source")
+    return Source.objects.filter(is_active=True, pk__in=live).exclude(fetch_url="")
 
 
 def _owns_the_tables() -> bool:

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from common.cards import contains_card_number
 from common.errors import CardDataNotAllowed, InvalidRequest
+from common.spreadsheets import UNREADABLE
 
 MAX_ROWS = 10_000
 MAX_BYTES = 5_000_000
@@ -111,7 +111,7 @@ def _xlsx(content: bytes) -> Iterator[tuple[int, list[str]]]:
             if number > MAX_ROWS * 2:
                 raise InvalidRequest(f"A batch has at most {MAX_ROWS:,} refunds; split the file.")
             yield number, [_cell(value, number) for value in row]
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, IndexError, ValueError, SyntaxError) as exc:
+    except UNREADABLE as exc:
         raise InvalidRequest("The file cannot be read as an XLSX workbook.") from exc
 
 

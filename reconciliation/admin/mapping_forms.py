@@ -135,8 +135,8 @@ class MappingForm(forms.Form):
     skip_matching = forms.CharField(
         required=False,
         max_length=100,
-        label="Skip rows that match",
-        help_text="A regular expression, such as ^Total",
+        label="Skip rows with",
+        help_text="A text, with ^ before it at the beginning of the row only; several with | between them: ^Total|Page ",
         widget=UnfoldAdminTextInputWidget,
     )
     date_format = forms.CharField(

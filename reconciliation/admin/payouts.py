@@ -329,7 +329,7 @@ class PayoutFileAdmin(ConsoleAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
         file = PayoutFile.objects.filter(pk=unquote(str(object_id))).select_related("bank").first()
-        by_hand = file is not None and file.state == FileState.PREPARED and not file.url
+        by_hand = file is not None and file.state in (FileState.PREPARED, FileState.UNKNOWN) and file.by_hand
         return [
             found
             for found in super().get_actions_detail(request, object_id)
@@ -446,4 +446,17 @@ def late_payouts() -> Card:
     )
 
 
+def refused_payouts() -> Card:
+    """Payouts in a file that the bank took none of, which wait for the next one."""
+    refused = Payout.objects.filter(state=PayoutState.APPROVED, refusals__gt=0).count()
+    return Card(
+        title="Payouts the bank refuses",
+        value=str(refused),
+        note="They are tried again; alone, if it goes on." if refused else "The bank takes every payment file.",
+        url=reverse("admin:reconciliation_payout_changelist") + "?state__exact=APPROVED",
+        tone="danger" if refused else "success",
+    )
+
+
 CARDS.append((65, "reconciliation.view_payout", late_payouts))
+CARDS.append((66, "reconciliation.view_payout", refused_payouts))

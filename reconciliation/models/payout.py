@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 
@@ -21,6 +22,7 @@ from payments.models import Account
 from reconciliation.models.bank import BankLine
 from reconciliation.models.settlement import Settlement
 from reconciliation.models.terms import SettlementTerms
+from reconciliation.payouts.pain001 import CannotPay, Party, refuse_party
 
 
 class PayoutWay(models.TextChoices):
@@ -82,6 +84,13 @@ class PayoutBank(models.Model):
     def __str__(self) -> str:
         return f"{self.source} {self.account_key}"
 
+    def clean(self) -> None:
+        """A payment file can name it. Raises ValidationError."""
+        try:
+            refuse_party(Party(name=self.name, account=self.account_key, bic=self.bic))
+        except CannotPay as exc:
+            raise ValidationError(f"No payment file could be written: {exc}.") from exc
+
 
 class FileState(models.TextChoices):
     PREPARED = "PREPARED", "Not sent yet"
@@ -98,6 +107,7 @@ FILE_MOVES = {
     (_F.SENT, _F.PREPARED): "payout_file.not_sent",  # surely not sent
     (_F.SENT, _F.UNKNOWN): "payout_file.unknown",
     (_F.UNKNOWN, _F.SENT): "payout_file.sent",  # again, under the same message id
+    (_F.UNKNOWN, _F.ACCEPTED): "payout_file.accepted",  # by hand, once it is posted nowhere any more
     (_F.SENT, _F.ACCEPTED): "payout_file.accepted",
     (_F.SENT, _F.REFUSED): "payout_file.refused",
 }
@@ -158,6 +168,11 @@ class PayoutFile(models.Model):
         same = (self.source, self.account_key) == (self.bank.source, self.bank.account_key)
         return self.bank.url if same else ""
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether somebody carries it to the bank: it was made for that, or is posted nowhere any more."""
+        return self.due_at is None or not self.url
+
     def content(self) -> bytes:
         """The message. Raises common.crypto.CannotOpen."""
         return unseal(self.content_sealed, bound_to=f"payout_file.content.{self.pk}").encode()
@@ -191,6 +206,7 @@ class Payout(models.Model):
     returned_line = models.OneToOneField(
         BankLine, on_delete=models.PROTECT, null=True, blank=True, related_name="returned_payout"
     )
+    refusals = models.PositiveSmallIntegerField(default=0)  # files with it that the bank took none of
     reason = models.CharField(max_length=255, blank=True, default="")  # why it was cancelled or came back
     approved_at = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)

@@ -11,18 +11,18 @@ import zipfile
 from collections.abc import Iterator
 from datetime import date, datetime
 from typing import Any, BinaryIO
-from xml.etree.ElementTree import ParseError
 
 from defusedxml import DefusedXmlException
 from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
+from common.spreadsheets import UNREADABLE
 from reconciliation.parsers.base import RefusedFile
 
 MAX_UNPACKED = 1024 * 1024 * 1024
 MAX_SHARED = 64 * 1024 * 1024  # the sheet's table of texts, which has to be held
 MAX_RATIO = 200
 MAX_PARTS = 500
+MAX_ROWS = 1_048_576  # more no sheet has; a row is numbered by its file, and all that it passes over count
 _HARMLESS = 1024 * 1024  # below it a ratio says nothing
 _FORBIDDEN = ("vbaproject.bin", "externallinks/", "activex/", "embeddings/")
 
@@ -38,6 +38,8 @@ def sheet_rows(file: BinaryIO, *, width: int = 0) -> Iterator[tuple[int, list[st
         sheet = book.worksheets[0]
         sheet.reset_dimensions()  # what the file says of its size is not believed
         for number, row in enumerate(sheet.iter_rows(values_only=True), start=1):
+            if number > MAX_ROWS:
+                raise RefusedFile(f"more than {MAX_ROWS:,} rows, which no sheet has")
             cells = [_text(value) for value in row]
             while cells and cells[-1] == "":
                 cells.pop()
@@ -46,7 +48,7 @@ def sheet_rows(file: BinaryIO, *, width: int = 0) -> Iterator[tuple[int, list[st
             yield number, cells
     except DefusedXmlException as exc:
         raise RefusedFile(f"a document type or an entity, which no sheet has ({type(exc).__name__})") from exc
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, ParseError, OSError) as exc:
+    except UNREADABLE as exc:
         raise RefusedFile(f"not a readable XLSX file: {exc}") from exc
 
 

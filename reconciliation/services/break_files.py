@@ -20,13 +20,13 @@ from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.utils import timezone
 from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from common.cards import contains_card_number
 from common.changes import Actor
 from common.errors import CardDataNotAllowed, CounterfoilError, InvalidRequest
 from common.models import Proposal
 from common.money import Money, exponent
+from common.spreadsheets import UNREADABLE
 from reconciliation.models import Break, BreakComment
 from reconciliation.selectors import break_difference
 from reconciliation.services.breaks import WORK, breaks_assign, breaks_comment, breaks_set_due
@@ -144,7 +144,7 @@ def read_rows(content: bytes) -> Iterator[dict[str, Any]]:
                 raise InvalidRequest("The file is too large when it is unpacked.")
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True, keep_links=False)
         yield from _rows(book.worksheets[0].iter_rows(values_only=True))
-    except (zipfile.BadZipFile, InvalidFileException, KeyError, IndexError, ValueError, SyntaxError) as exc:
+    except UNREADABLE as exc:
         raise InvalidRequest("The file cannot be read as an XLSX workbook.") from exc
 
 
@@ -158,6 +158,8 @@ def _rows(lines: Iterable[Sequence[Any]]) -> Iterator[dict[str, Any]]:
             if missing:
                 raise InvalidRequest(f"It has no column {', '.join(missing)}: use an exported file.")
             continue
+        if number > MAX_ROWS * 2:
+            raise InvalidRequest(f"A file has at most {MAX_ROWS:,} rows.")
         if not any(cell not in (None, "") for cell in cells):
             continue
         if found == MAX_ROWS:

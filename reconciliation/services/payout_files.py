@@ -2,21 +2,27 @@
 
 Making a file takes its payouts, so a payout is in one file at a time. The claim is committed before a byte leaves. No answer, or one that cannot be
 read, is *unknown*: the very same message is sent again later, and a bank books a message id once. Only a bank that has always said no puts the payouts
-back for the next file.
+back for the next file: each refusal makes the files with them a quarter as large, so that the one the bank dislikes ends up alone and
+the others leave.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import requests
 import structlog
+import urllib3
 from django.conf import settings
+from django.db import DatabaseError
 from django.db import transaction as database
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from common.audit import record_action
@@ -37,7 +43,8 @@ from reconciliation.services.payouts import party_of
 
 log = structlog.get_logger(__name__)
 SENDER = Actor("system:payouts")
-_MOST = 1000  # payouts in one file
+_MOST = 1000  # payouts in one file; a quarter of it after each refusal
+_ALONE = 5  # refusals after which a payout has been alone in its file, and is tried every hour
 _PAUSES = (1, 5, 15, 60)  # minutes until an unknown file is sent again; then every hour
 _ANSWER_BYTES = 64 * 1024
 _local = threading.local()
@@ -53,11 +60,27 @@ class Answer:
 
 def payouts_send(*, now: datetime) -> int:
     """Make files of what is approved, and send every file that is due. Returns how many were sent, whatever came of it."""
-    for bank in PayoutBank.objects.order_by("live", "currency"):
-        while payout_file_make(bank_id=bank.pk, actor=SENDER, now=now) is not None:
-            pass
+    for bank_id in list(PayoutBank.objects.order_by("-live", "currency").values_list("pk", flat=True)):
+        with _apart("payout_file.not_made", bank=bank_id):
+            while payout_file_make(bank_id=bank_id, actor=SENDER, now=now) is not None:
+                pass
+    sent = 0
     due = PayoutFile.objects.filter(due_at__lte=now).order_by("due_at", "pk").values_list("pk", flat=True)
-    return sum(payout_file_send(file_id=file_id, now=now) is not None for file_id in list(due))
+    for file_id in list(due):
+        with _apart("payout_file.not_sent", file=file_id):
+            sent += payout_file_send(file_id=file_id, now=now) is not None
+    return sent
+
+
+@contextmanager
+def _apart(event: str, **about: str) -> Iterator[None]:
+    """What goes wrong with one bank or file keeps no other from leaving. A database that is away does."""
+    try:
+        yield
+    except DatabaseError:
+        raise
+    except Exception:
+        log.exception(event, **about)
 
 
 def payout_file_make(*, bank_id: str, actor: Actor, now: datetime) -> PayoutFile | None:
@@ -67,7 +90,7 @@ def payout_file_make(*, bank_id: str, actor: Actor, now: datetime) -> PayoutFile
         waiting = Payout.objects.filter(
             live=bank.live, currency=bank.currency, state=PayoutState.APPROVED, way=PayoutWay.BANK_FILE
         )
-        ids = list(waiting.order_by("approved_at", "pk").values_list("pk", flat=True)[:_MOST])
+        ids = _next(waiting, now)
         payouts = [payout for payout in lock_payouts(ids) if payout.state == PayoutState.APPROVED]
         if not payouts:
             return None
@@ -86,17 +109,35 @@ def payout_file_make(*, bank_id: str, actor: Actor, now: datetime) -> PayoutFile
     return file
 
 
+def _next(waiting: QuerySet[Payout], now: datetime) -> list[str]:
+    """The payouts of the next file: as many as were refused equally often and may be together again."""
+    for refusals in range(_ALONE + 1):
+        ids = _refused(waiting, refusals, 1 if refusals else 0, now)
+        if ids:
+            return ids
+    return _refused(waiting, _ALONE + 1, _PAUSES[-1], now)
+
+
+def _refused(waiting: QuerySet[Payout], refusals: int, minutes: int, now: datetime) -> list[str]:
+    """Those that were refused so often, the last time so many minutes ago."""
+    often = {"refusals": refusals} if refusals <= _ALONE else {"refusals__gt": _ALONE}
+    alike = waiting.filter(**often, updated_at__lte=now - timedelta(minutes=minutes))
+    return list(alike.order_by("approved_at", "pk").values_list("pk", flat=True)[: max(1, _MOST >> 2 * refusals)])
+
+
 def payout_file_send(*, file_id: str, now: datetime) -> FileState | None:
     """Send a due file to the bank, or send it again. None if somebody else has it or it is not due."""
     lease = now + timedelta(seconds=settings.PAYOUT_FILE_LEASE_SECONDS)
     with database.atomic():
         file = _lock(file_id)
-        if file.due_at is None or file.due_at > now or not file.url:
+        if file.due_at is None or file.due_at > now:
             return None
         if file.state == FileState.SENT:  # whoever claimed it is dead: it may have left
             _move(
                 file, FileState.UNKNOWN, SENDER, now, due_at=now, answer="Nobody recorded an answer.", maybe_taken=True
             )
+        if not file.url:
+            return None  # payouts are made from another account by now: somebody carries it to its bank
         _move(file, FileState.SENT, SENDER, now, due_at=lease, sends=file.sends + 1)
     crashpoint("payout_file.claimed")
     answer = _post(file)
@@ -111,11 +152,11 @@ def payout_file_send(*, file_id: str, now: datetime) -> FileState | None:
 
 
 def payout_file_handed_over(*, file_id: str, reason: str, actor: Actor, now: datetime) -> PayoutFile:
-    """An operator carried the file to a bank that we do not send to. Raises NotFound, InvalidState."""
+    """An operator carried the file to a bank that we do not send it to. Raises NotFound, InvalidState."""
     with database.atomic():
         file = _lock(file_id)
-        if file.url:
-            raise InvalidState("Files for this bank are sent by themselves.")
+        if not file.by_hand:
+            raise InvalidState("The file is sent by itself.")
         _move(file, FileState.ACCEPTED, actor, now, reason=reason, due_at=None, answer="Handed over.")
     return file
 
@@ -184,7 +225,7 @@ def _post(file: PayoutFile) -> Answer:
             status = response.status_code
     except NotSent as exc:
         return Answer(FileState.PREPARED, str(exc)[:255])
-    except (requests.RequestException, OSError) as exc:
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as exc:
         return Answer(FileState.UNKNOWN, f"No answer: {type(exc).__name__}.")
     shown = f"{status}: {' '.join(text.split())}"[:255]
     if status in (200, 201, 202, 409):  # 409: it has this message id already
@@ -206,7 +247,17 @@ def _conclude(file: PayoutFile, answer: Answer, now: datetime) -> None:
         return
     for payout in lock_payouts(list(file.payouts.filter(state=PayoutState.SENT).values_list("pk", flat=True))):
         rows = Rows()
-        payout_move(rows, payout, PayoutState.APPROVED, actor=SENDER, now=now, reason=answer.text, file_id=None)
+        refusals = payout.refusals + 1
+        payout_move(
+            rows,
+            payout,
+            PayoutState.APPROVED,
+            actor=SENDER,
+            now=now,
+            reason=answer.text,
+            file_id=None,
+            refusals=refusals,
+        )
         rows.write()
 
 

@@ -14,7 +14,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
 from config.checks import RULES, refuse_unsafe_settings, unsafe_database, unsafe_settings
+from reconciliation.models import Source
 from tests.factories import ProviderAccountFactory
+from tests.factories.agreed import new_bank_account, new_payout_bank
 
 SAFE = {
     "PRODUCTION": True,
@@ -100,12 +102,21 @@ def test_live_accounts_without_https_and_a_role_that_owns_the_ledger_are_named()
     plain = ProviderAccountFactory(live=True, config={"base_url": "http://provider.example"})
     ProviderAccountFactory(live=True, config={"base_url": "https://provider.example"})
     ProviderAccountFactory(live=False, config={"base_url": "http://sandbox.example"})
+    new_payout_bank(live=True, url="http://bank.example")
+    new_payout_bank(url="http://sandbox.example")
+    for code, live in (("plainbank", True), ("sandboxbank", False)):
+        source = Source.objects.create(
+            code=code, name=code, side="BANK", format="mt940", fetch_url="http://bank.example"
+        )
+        new_bank_account(source, "5140", live=live)
 
     with override_settings(**SAFE), pytest.raises(ImproperlyConfigured) as refused:
         refuse_unsafe_settings()
 
     assert f"(counterfoil.E004) Live provider account {plain.pk}" in str(refused.value)
-    assert str(refused.value).count("E004") == 1
+    assert "(counterfoil.E004) The address for payment files of mybank" in str(refused.value)
+    assert "(counterfoil.E004) The address for statements of plainbank" in str(refused.value)
+    assert str(refused.value).count("E004") == 3
     assert "counterfoil.E010" in str(refused.value)  # tests act as the owner
     with override_settings(**SAFE, ACTS_AS_OWNER=True):
         assert "counterfoil.E010" not in [message.id for message in unsafe_database(databases=["default"])]

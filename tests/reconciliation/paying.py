@@ -132,18 +132,28 @@ def proven(*, now: datetime = LATER) -> Proven:
 
 
 class Bank:
-    """`bodies`: what it was sent. `answers`: status of each answer in turn, the last for ever; 0 hangs up without one."""
+    """`bodies`: what it was sent. `answers`: status of each answer in turn, the last for ever; 0 hangs up without one, 1 stalls in the middle
+    of one. `dislikes`: a file that has this text is answered by 400."""
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.answers = [202]
+        self.dislikes = b""
+        self.closed = threading.Event()
         bank = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 bank.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
                 status = bank.answers.pop(0) if len(bank.answers) > 1 else bank.answers[0]
-                if status:
+                if bank.dislikes and bank.dislikes in bank.bodies[-1]:
+                    status = 400
+                if status == 1:
+                    self.send_response(202)
+                    self.send_header("Content-Length", "2")
+                    self.end_headers()
+                    bank.closed.wait()
+                elif status:
                     self.send_response(status)
                     self.send_header("Content-Length", "2")
                     self.end_headers()
@@ -165,5 +175,6 @@ def a_bank() -> Iterator[Bank]:
     try:
         yield bank
     finally:
+        bank.closed.set()
         bank.server.shutdown()
         bank.server.server_close()

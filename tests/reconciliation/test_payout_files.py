@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from hashlib import sha256
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from common.crypto import CannotOpen
-from common.errors import InvalidState
+from common.errors import InvalidRequest, InvalidState
 from common.models import AuditRecord
-from reconciliation.models import Payout, PayoutFile
+from reconciliation.models import Payout, PayoutBank, PayoutFile
 from reconciliation.payouts.pain001 import NAMESPACE
 from reconciliation.services.payout_files import (
     payout_file_download,
@@ -19,7 +20,7 @@ from reconciliation.services.payout_files import (
     payouts_send,
 )
 from reconciliation.services.settings import PAYOUT_BANK
-from tests.factories.agreed import by_two, payout_bank_agreed
+from tests.factories.agreed import by_two, new_payout_bank, payout_bank_agreed
 from tests.payments.verify.books import wrong
 from tests.reconciliation.paying import ACTOR, LATER, a_bank, our_bank, released, to_account, to_bank
 from tests.support.race import race
@@ -129,6 +130,87 @@ def test_a_refused_file_gives_its_payouts_to_the_next_one() -> None:
         assert (first.state, second.state, first.message_id == second.message_id) == ("REFUSED", "ACCEPTED", False)
         assert ids_in(bank.bodies[0]) == ids_in(bank.bodies[1]) == [payout.end_to_end_id]
     assert wrong() == {}
+
+
+def test_the_payout_that_the_bank_dislikes_ends_up_alone_and_the_others_leave() -> None:
+    with a_bank() as bank:
+        our_bank(bank.url)
+        payouts = released(*(to_bank() for _ in range(5)))
+        bad = payouts[2]
+        bank.dislikes = bad.end_to_end_id.encode()
+
+        sizes = []
+        for minute in range(6):
+            payouts_send(now=LATER + timedelta(minutes=minute))
+            sizes.append([len(ids_in(body)) for body in bank.bodies])
+            bank.bodies.clear()
+
+        assert sizes == [[5], [5], [5], [5], [3, 2], [1, 1, 1]]
+        assert states() == ["APPROVED", *["SENT"] * 4]
+        bad.refresh_from_db()
+        assert (bad.state, bad.refusals) == ("APPROVED", 6)
+        assert payouts_send(now=LATER + timedelta(minutes=64)) == 0  # alone, every hour
+        bank.dislikes = b""
+        assert payouts_send(now=LATER + timedelta(minutes=65)) == 1
+    assert states() == ["SENT"] * 5
+    assert wrong() == {}
+
+
+def test_an_answer_that_stalls_is_unknown_too(settings: Any) -> None:
+    settings.PROVIDER_TIMEOUT_SECONDS = (1, 0.2)
+    with a_bank() as bank:
+        bank.answers = [1]
+        our_bank(bank.url)
+        released(to_bank())
+
+        payouts_send(now=LATER)
+
+        file = PayoutFile.objects.get()
+        assert (file.state, file.due_at, states()) == ("UNKNOWN", SOON, ["SENT"])
+
+
+def test_a_file_that_was_made_to_be_carried_is_carried_though_there_is_an_address_now() -> None:
+    with a_bank() as bank:
+        ours = our_bank()
+        released(to_bank())
+        payouts_send(now=LATER)
+        payout_bank_agreed(ours, url=bank.url)
+
+        assert payouts_send(now=SOON) == 0
+        file = payout_file_handed_over(
+            file_id=PayoutFile.objects.get().pk, reason="By the portal", actor=ACTOR, now=SOON
+        )
+
+        assert (file.state, bank.bodies) == ("ACCEPTED", [])
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_file_of_unknown_fate_is_carried_once_it_is_posted_nowhere(dies: bool) -> None:
+    with a_bank() as bank:
+        bank.answers = [0]
+        ours = our_bank(bank.url)
+        released(to_bank())
+        payouts_send(now=LATER)
+        file = PayoutFile.objects.get()
+        with pytest.raises(InvalidState, match="sent by itself"):
+            payout_file_handed_over(file_id=file.pk, reason="By the portal", actor=ACTOR, now=SOON)
+        if dies:  # somebody claimed it for another try and was not heard of again
+            PayoutFile.objects.filter(pk=file.pk).update(state="SENT", due_at=SOON)
+        payout_bank_agreed(ours, source="other", account_key="9999", url=bank.url)
+
+        assert payouts_send(now=SOON) == 0
+        assert PayoutFile.objects.get().state == "UNKNOWN"
+        payout_file_handed_over(file_id=file.pk, reason="The bank said it has it", actor=ACTOR, now=SOON)
+
+        assert (PayoutFile.objects.get().state, len(bank.bodies), states()) == ("ACCEPTED", 1, ["SENT"])
+    assert wrong() == {}
+
+
+@pytest.mark.parametrize("values", [{"bic": "mbbemykl"}, {"account_key": "5140 1234 5678"}, {"account_key": "514"}])
+def test_an_account_that_no_file_could_name_is_refused_when_it_is_proposed(values: dict[str, str]) -> None:
+    with pytest.raises(InvalidRequest, match="No payment file could be written"):
+        new_payout_bank(**{"bic": "SBOXMYKLXXX", "url": ""} | values)
+    assert PayoutBank.objects.count() == 0
 
 
 def test_a_refusal_after_silence_proves_nothing() -> None:

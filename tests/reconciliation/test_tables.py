@@ -117,6 +117,18 @@ def repacked(content: bytes, **parts: bytes) -> bytes:
 
 SHEET1 = "xl/worksheets/sheet1.xml"
 ENTITY = b"<?xml version='1.0'?><!DOCTYPE x [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><worksheet>&a;</worksheet>"
+GAP = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="2000000000"><c r="A2000000000" t="inlineStr"><is><t>x</t></is></c></row></sheetData></worksheet>'
+NO_TEXT = b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="1"><c r="A1" t="s"><v>999999</v></c></row></sheetData></worksheet>'
+
+
+def damaged(content: bytes, name: str) -> bytes:
+    """The archive with a part whose packed bytes are no longer what was packed."""
+    with zipfile.ZipFile(io.BytesIO(content)) as parts:
+        part = parts.getinfo(name)
+    start = part.header_offset + 30 + len(name)
+    return content[:start] + bytes([0xFF]) * 20 + content[start + 20 :]
+
+
 SHEETS = {
     "zip bomb": (repacked(vnpay_sheet(), **{"xl/bomb.xml": bytes(50_000_000)}), "packed more than 200 to one"),
     "macros": (repacked(vnpay_sheet(), **{"xl/vbaProject.bin": b"x"}), "macros"),
@@ -126,6 +138,9 @@ SHEETS = {
     "two sheets": (sheet([["H"]], sheets=2), "2 sheets instead of one"),
     "not a sheet": (repacked(vnpay_sheet(), **{"xl/workbook.xml": b"<x/>"}), "0 sheets instead of one"),
     "cut off": (vnpay_sheet()[:-200], "not an XLSX file"),
+    "more rows than a sheet has": (repacked(vnpay_sheet(), **{SHEET1: GAP}), "more than 1,048,576 rows"),
+    "a text that is not there": (repacked(vnpay_sheet(), **{SHEET1: NO_TEXT}), "not a readable XLSX file"),
+    "a damaged part": (damaged(vnpay_sheet(), SHEET1), "not a readable XLSX file"),
     "an archive of something": (repacked(b"PK\x05\x06" + bytes(18), a=b"b"), "not a readable XLSX file"),
 }
 
@@ -251,6 +266,24 @@ def test_a_mapped_file_refused(content: str, changes: dict[str, Any], problem: s
         mapped(content.encode(), changes)
 
 
+@pytest.mark.parametrize(
+    ("skip", "read"),
+    [
+        ("^Summe", ["A1", "A2"]),
+        ("^Summe|Müller", ["A2"]),
+        ("^Summe|a;b", ["A1"]),
+        ("^Summe|^Müller", ["A1", "A2"]),  # it is in the row, not at its beginning
+        ("^Summe|.*.*.*.*.*.*.*.*x|(a+)+$", ["A1", "A2"]),  # texts as they stand, no expression that may take for ever
+        ("^Summe|A1 ", ["A1", "A2"]),
+    ],
+)
+def test_rows_are_skipped_by_texts(skip: str, read: list[str]) -> None:
+    _, items = mapped(MAPPED.encode("windows-1252"), {"skip_matching": skip})
+
+    assert [item.provider_reference for item in items if isinstance(item, Line)] == read
+    assert [item for item in items if isinstance(item, Unread)] == []
+
+
 def test_an_hour_that_the_clock_has_twice_or_not_at_all_is_set_aside() -> None:
     for day, text in ((date(2026, 10, 25), "25.10.2026 02:30"), (date(2026, 3, 29), "29.03.2026 02:30")):
         content = MAPPED.replace("02.03.2026 12:00", text).encode("cp1252")
@@ -301,8 +334,10 @@ def test_a_bank_s_table_with_two_columns() -> None:
         ({"header": ["A", "A"]}, "header"),
         ({"thousands": ","}, "thousands"),
         ({"date_format": "%d.%m"}, "date_format"),
-        ({"skip_matching": "(a+)+"}, "skip_matching"),
-        ({"skip_matching": "("}, "skip_matching"),
+        ({"skip_matching": "^Summe|"}, "skip_matching"),
+        ({"skip_matching": "^"}, "skip_matching"),
+        ({"skip_matching": "x" * 101}, "skip_matching"),
+        ({"skip_matching": 1}, "skip_matching"),
         ({"encoding": "rot13"}, "encoding"),
         ({"sign": "two_columns"}, "debit"),
         ({"evil": 1}, "evil"),
