@@ -114,7 +114,8 @@ def break_difference(found: Break) -> dict[str, int]:
     total: dict[str, int] = {}
     if found.their_minor is not None:
         total[found.their_currency] = found.their_minor
-    booked = found.operation is None or found.operation.state in (OperationState.SUCCEEDED, OperationState.CONFLICTED)
+    moved = (OperationState.SUCCEEDED, OperationState.CONFLICTED)
+    booked = found.operation is None or found.operation.state in moved or found.kind == BreakKind.AMOUNT_MISMATCH
     if found.our_minor is not None and booked and found.kind not in (BreakKind.DUPLICATE_LINE, BreakKind.AMBIGUOUS):
         total[found.our_currency] = total.get(found.our_currency, 0) - found.our_minor
     return total

@@ -18,7 +18,7 @@ from payments.providers.base import Kind
 from payments.services.operations import OPEN
 from reconciliation.models import BankLine, Break, BreakKind, LineType, Payout, Remittance, StatementLine
 from reconciliation.selectors import break_difference
-from reconciliation.services.claims import signed
+from reconciliation.services.claims import came_after_the_end, signed
 
 _NEAR = timedelta(days=7)
 
@@ -71,7 +71,8 @@ def break_page(found: Break, user: Any) -> BreakPage:
     proposes = open_ and found.payout_id is None and user.has_perm("reconciliation.propose_break")
     operation, line = found.operation, found.line
     dispute = line is not None and line.type in (LineType.CHARGEBACK, LineType.REVERSAL)
-    asks = operation is not None and operation.state in OPEN
+    late = open_ and operation is not None and line is not None and came_after_the_end(operation, line) is not None
+    asks = late or (operation is not None and operation.state in OPEN)
     both = (line is not None and operation is not None) or (
         found.bank_line_id is not None and found.remittance_id is not None
     )
@@ -89,6 +90,7 @@ def break_page(found: Break, user: Any) -> BreakPage:
             "work": open_ and user.has_perm("reconciliation.work_break"),
             "comment": user.has_perm("reconciliation.work_break"),
             "ask": open_ and asks and user.has_perm("payments.look_up_operation"),
+            "late": late,
             "propose": proposes and not asks,
             "match_both": proposes and not asks and both and not dispute and found.kind != BreakKind.DUPLICATE_LINE,
             "match": proposes and not asks and not dispute,

@@ -199,7 +199,7 @@ class BreakAdmin(ExactSearch, BreakLists, ConsoleAdmin):
         url_path="ask",
         dialog={
             "title": "Ask the provider now",
-            "description": "Asks what became of the operation and takes in the answer. Nothing is sent again.",
+            "description": "Asks what became of the operation and takes in the answer; where it had ended for us, the statement has answered. Nothing is sent again.",
             "form_class": ReasonForm,
             "form_submit_text": "Ask",
         },

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from reconciliation.matching.booked import COMPARED, COMPARED_CURRENCY, QUESTIONED, UNDECIDED
 from reconciliation.matching.rules import (
     AGREED_FEE,
     AMOUNT_CHECK,
@@ -29,6 +30,7 @@ from reconciliation.matching.rules import (
     FEE_DIFFERS,
     ORPHAN_CHECKS,
     OUR_AMOUNT,
+    OUR_CURRENCY,
     PAIR_CHECKS,
     Rule,
     first_of,
@@ -46,7 +48,7 @@ _BELONGS = """p.provider_account_id = l.provider_account_id
 _CLAIMED = "EXISTS (SELECT FROM reconciliation_match m WHERE m.{item} OFFSET 0)"
 _UNCLAIMED_LINE = f"NOT {_CLAIMED.format(item='line_id = l.id')}"
 _UNCLAIMED_OPERATION = f"NOT {_CLAIMED.format(item='operation_id = o.id')}"
-_MOVED_MONEY = "o.kind IN ('SALE', 'CAPTURE', 'REFUND') AND o.state IN ('SUCCEEDED', 'CONFLICTED')"
+_MOVED_MONEY = f"o.kind IN ('SALE', 'CAPTURE', 'REFUND') AND o.state IN ('SUCCEEDED', 'CONFLICTED') AND {COMPARED} <> 0"
 _DAY_BEGINS = "(%(day)s::date::timestamp AT TIME ZONE %(zone)s)"
 _DAY_ENDS = "((%(day)s::date + 1)::timestamp AT TIME ZONE %(zone)s)"
 _NEW_GROUP = "'mgr_' || replace(gen_random_uuid()::text, '-', '')"
@@ -104,10 +106,10 @@ WHERE operation_id IS NOT NULL AND NOT {_CLAIMED.format(item="line_id = pair.lin
 
 # As they are before this run, and whether it looks at them.
 OPEN_BEFORE = (
-    """
+    f"""
 CREATE TEMPORARY TABLE open_before ON COMMIT DROP AS
 SELECT b.id, b.day, b.kind, b.line_id, b.operation_id,
-       b.day = %(day)s OR b.waiting OR %(look_at_all)s OR r.id IS NULL OR r.rule_set_id IS DISTINCT FROM %(rule_set)s OR r.basis <> %(basis)s::jsonb AS asked
+       b.day = %(day)s OR b.waiting OR b.operation_id IN (SELECT o.id FROM operation o WHERE {QUESTIONED}) OR %(look_at_all)s OR r.id IS NULL OR r.rule_set_id IS DISTINCT FROM %(rule_set)s OR r.basis <> %(basis)s::jsonb AS asked
 FROM reconciliation_break b LEFT JOIN reconciliation_run r ON r.id = b.last_run_id
 WHERE b.provider = %(provider)s AND b.live = %(live)s AND b.resolved_at IS NULL AND b.bank_line_id IS NULL AND b.remittance_id IS NULL
 """,
@@ -216,7 +218,7 @@ WITH named AS (
 SELECT {_NEW_GROUP} AS group_id, l.id AS line_id, array_agg(o.id ORDER BY o.id) AS operations, min(l.amount_minor) AS theirs,
        sum({OUR_AMOUNT})::bigint AS ours, min(l.currency) AS currency
 FROM named n JOIN rest_line l ON l.id = n.line_id JOIN payment p ON p.id = n.payment_id JOIN operation o ON o.payment_id = p.id
-WHERE n.lines = 1 AND {_BELONGS} AND o.state = 'SUCCEEDED' AND o.currency = l.currency AND {_UNCLAIMED_OPERATION}
+WHERE n.lines = 1 AND {_BELONGS} AND o.state = 'SUCCEEDED' AND NOT {UNDECIDED} AND {OUR_CURRENCY} = l.currency AND {_UNCLAIMED_OPERATION}
     AND (%(approved)s = '' OR l.status_code = %(approved)s)
     AND l.id NOT IN (SELECT unnest(lines) FROM line_sum)
 GROUP BY l.id
@@ -294,7 +296,7 @@ SELECT c.group_id, 'LEDGER', c.rule, %(run)s, c.entry_id,
                jsonb_build_object('field', 'provider_reference', 'ours', o.provider_reference, 'theirs', l.provider_reference,
                                   'agrees', o.provider_reference = l.provider_reference),
                jsonb_build_object('field', 'amount_minor', 'ours', {OUR_AMOUNT}, 'theirs', l.amount_minor, 'agrees', c.difference = 0),
-               jsonb_build_object('field', 'currency', 'ours', o.currency, 'theirs', l.currency, 'agrees', o.currency = l.currency),
+               jsonb_build_object('field', 'currency', 'ours', {OUR_CURRENCY}, 'theirs', l.currency, 'agrees', {OUR_CURRENCY} = l.currency),
                jsonb_build_object('field', 'fee_minor', 'ours', {AGREED_FEE}, 'theirs', l.fee_minor, 'agrees', l.fee_minor = {AGREED_FEE})),
            'differences', jsonb_strip_nulls(jsonb_build_object(
                'amount', nullif(c.difference, 0), 'fee', CASE WHEN c.fee_differs THEN l.fee_minor - {AGREED_FEE} END)),
@@ -323,7 +325,7 @@ CREATE TEMPORARY TABLE finding (kind text, day date, line_id bigint, operation_i
 
 FIND_AMBIGUOUS = f"""
 INSERT INTO finding
-SELECT 'AMBIGUOUS', l.day, l.id, o.id, o.currency, {OUR_AMOUNT}, l.currency, l.amount_minor,
+SELECT 'AMBIGUOUS', l.day, l.id, o.id, {OUR_CURRENCY}, {OUR_AMOUNT}, l.currency, l.amount_minor,
        CASE WHEN c.rule = 'PROVIDER_REFERENCE' THEN 'More than one operation has this reference of the provider.'
             WHEN c.ties > 1 THEN 'More than one operation fits as well as this one.'
             ELSE 'More than one line fits this operation as well as this one.' END
@@ -334,7 +336,7 @@ WHERE c.place = 1 AND (c.ties > 1 OR (c.rule = 'AMOUNT_AND_DATE' AND c.rivals > 
 # Of the lines that name one operation the first speaks for it, or the match does that it has; the others are duplicates.
 FIND_DISAGREEING = f"""
 INSERT INTO finding
-SELECT CASE WHEN c.duplicate THEN 'DUPLICATE_LINE' ELSE r.kind END, l.day, l.id, o.id, o.currency, {OUR_AMOUNT}, l.currency, l.amount_minor,
+SELECT CASE WHEN c.duplicate THEN 'DUPLICATE_LINE' ELSE r.kind END, l.day, l.id, o.id, {OUR_CURRENCY}, {OUR_AMOUNT}, l.currency, l.amount_minor,
        CASE WHEN c.duplicate THEN 'Another line of a statement speaks of the same operation.' ELSE r.cause END
 FROM (
     SELECT c.*, row_number() OVER (PARTITION BY c.operation_id ORDER BY c.line_id) > 1
@@ -411,7 +413,7 @@ CREATE TEMPORARY TABLE unclaimed (id text, provider_account_id text, currency te
 # known.
 COUNT_ENDED = f"""
 WITH ended AS MATERIALIZED (
-    SELECT o.id, p.provider_account_id, o.currency, o.amount_minor, o.kind, o.created_at, o.ended_at, o.ended_at >= {_DAY_BEGINS} AS of_day,
+    SELECT o.id, p.provider_account_id, {COMPARED_CURRENCY} AS currency, {COMPARED} AS amount_minor, o.kind, o.created_at, o.ended_at, o.ended_at >= {_DAY_BEGINS} AS of_day,
            {_CLAIMED.format(item="operation_id = o.id")} AS claimed
     FROM operation o JOIN payment p ON p.id = o.payment_id
     WHERE {_MOVED_MONEY} AND p.provider_account_id = ANY (ARRAY(SELECT provider_account_id::text FROM covered))
@@ -436,7 +438,7 @@ WITH missing AS (
     FROM unclaimed o JOIN covered c ON c.provider_account_id = o.provider_account_id
     WHERE o.ended_at >= c.covered_from AND o.ended_at < c.covered_until
     UNION ALL
-    SELECT o.id, p.provider_account_id, o.currency, o.amount_minor, o.kind, o.created_at, o.ended_at, b.day
+    SELECT o.id, p.provider_account_id, {COMPARED_CURRENCY}, {COMPARED}, o.kind, o.created_at, o.ended_at, b.day
     FROM open_before b JOIN operation o ON o.id = b.operation_id JOIN payment p ON p.id = o.payment_id
     WHERE b.kind = 'MISSING_AT_PROVIDER' AND b.asked AND {_MOVED_MONEY} AND {_UNCLAIMED_OPERATION}
 )

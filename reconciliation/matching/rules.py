@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
+from reconciliation.matching.booked import COMPARED, COMPARED_CURRENCY, DECIDED, UNDECIDED
 from reconciliation.models import BreakKind, Comparison, MatchRule
 
 BY: dict[str, tuple[MatchRule, ...]] = {
@@ -109,7 +110,8 @@ class Check:
     name: str = ""
 
 
-OUR_AMOUNT = "CASE WHEN l.type = 'REFUND' THEN -o.amount_minor ELSE o.amount_minor END"
+OUR_AMOUNT = f"(CASE WHEN l.type = 'REFUND' THEN -1 ELSE 1 END * {COMPARED})"
+OUR_CURRENCY = COMPARED_CURRENCY
 DIFFERENCE = f"(l.amount_minor - {OUR_AMOUNT})"
 
 # Half up to the minor unit, like payments.ledger.recipes.fee_of; refunds carry no fee.
@@ -129,7 +131,7 @@ PAIR_CHECKS: tuple[Check, ...] = (
     ),
     Check(
         BreakKind.CURRENCY_MISMATCH,
-        "l.currency <> o.currency",
+        f"l.currency <> {OUR_CURRENCY}",
         "The provider moved it in another currency than was asked.",
     ),
     Check(
@@ -139,24 +141,34 @@ PAIR_CHECKS: tuple[Check, ...] = (
     ),
     Check(
         BreakKind.STATUS_MISMATCH,
-        "o.state IN ('DECLINED', 'EXPIRED')",
+        f"o.state IN ('DECLINED', 'EXPIRED') AND NOT {DECIDED}",
         "The provider carried it out after it had ended for us: refund it or accept it late.",
     ),
     Check(
         BreakKind.AMOUNT_MISMATCH,
-        f"{DIFFERENCE} <> 0 AND o.state = 'CONFLICTED'",
+        f"o.state = 'CONFLICTED' AND NOT {DECIDED} AND {DIFFERENCE} <> 0",
         "The provider moved another amount than was asked: it is on the conflict list.",
+    ),
+    Check(
+        BreakKind.STATUS_MISMATCH,
+        f"o.state = 'CONFLICTED' AND NOT {DECIDED}",
+        "It is on the conflict list, and the statement shows what was asked.",
+    ),
+    Check(
+        BreakKind.STATUS_MISMATCH,
+        UNDECIDED,
+        "It succeeded after its payment had moved on: it is among the open questions.",
+    ),
+    Check(
+        BreakKind.AMOUNT_MISMATCH,
+        f"{DECIDED} AND {DIFFERENCE} <> 0",
+        "The statement lists another amount than was booked when its open question was decided.",
     ),
     Check(
         BreakKind.AMOUNT_MISMATCH,
         f"abs({DIFFERENCE}) > {{tolerance}}",
         "The provider answered with the amount that was asked and lists another.",
         AMOUNT,
-    ),
-    Check(
-        BreakKind.STATUS_MISMATCH,
-        "o.state = 'CONFLICTED'",
-        "It is on the conflict list, and the statement shows what was asked.",
     ),
 )
 AMOUNT_CHECK = next(index for index, check in enumerate(PAIR_CHECKS) if check.name == AMOUNT)

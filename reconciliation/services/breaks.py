@@ -1,6 +1,7 @@
 """Work on breaks that decides nothing: who has it, until when, what was found out. Each is in the audit log.
 
-A due date that is set forward carries the break forward; asking the provider takes in its answer as a callback would.
+A due date that is set forward carries the break forward; asking the provider takes in its answer as a callback would, and so does taking a
+statement's word for what had ended.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from common.cards import contains_card_number
 from common.changes import Actor
 from common.errors import CardDataNotAllowed, Forbidden, InvalidRequest, InvalidState, NotFound
 from common.queue import nudge
-from payments.services.advance import Effect
+from payments.providers.base import Outcome, ProviderResult
+from payments.services.advance import Effect, payment_advance
 from payments.services.operations import operation_look_up
 from reconciliation.models import Break, BreakComment, BreakFilter
+from reconciliation.services.claims import came_after_the_end
 
 WORK = "reconciliation.work_break"
 
@@ -77,16 +80,21 @@ def break_filter_remove(*, owner: User, filter_id: int) -> None:
 def break_ask(*, break_id: int, reason: str, by: User, actor: Actor, now: datetime) -> Effect | None:
     """Ask the provider what became of the break's operation; what it says may explain the break, so the day is compared again.
 
+    Of one that had ended for us without money its statement has answered: a success that came late, which waits in suspense until people have decided.
     None: it has ended or was never sent. Raises NotFound, InvalidState (no operation of ours), Forbidden.
     """
     if not by.has_perm("payments.look_up_operation"):
         raise Forbidden("You may not ask the provider.")
-    found = Break.objects.select_related("operation").filter(pk=break_id).first()
+    found = Break.objects.select_related("operation", "line").filter(pk=break_id).first()
     if found is None:
         raise NotFound("There is no such break.")
     if found.operation is None:
         raise InvalidState("There is no operation of ours to ask about.")
     _record("break.asked", found.pk, reason, {"operation": [None, found.operation.reference]}, actor, now)
+    came = came_after_the_end(found.operation, found.line) if found.line and found.resolved_at is None else None
+    if came is not None:
+        said = ProviderResult(Outcome.SUCCEEDED, amount=came, reason="Its statement lists it.")
+        return payment_advance(operation_id=found.operation.pk, result=said, actor=actor, now=now)
     effect = operation_look_up(operation_id=found.operation.pk, now=now, actor=actor)
     if effect is Effect.MOVED:
         nudge("reconciliation.compare", provider=found.provider, live=str(found.live), day=found.day.isoformat())

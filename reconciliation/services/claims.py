@@ -10,14 +10,18 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.db import connection
+
 from common.errors import InvalidState
 from common.money import Money
 from payments.ledger.accounts import AccountRef
 from payments.ledger.recipes import Leg
-from payments.models import Operation, ReviewItem
+from payments.models import Operation
 from payments.models.ledger import AccountKind
+from payments.models.review import ReviewKind
 from payments.providers.base import Kind
-from payments.states import OperationState
+from payments.states import OperationState, ReviewState
+from reconciliation.matching.booked import BOOKED, BOOKED_CURRENCY
 from reconciliation.models import (
     BankLine,
     BankMatch,
@@ -27,6 +31,7 @@ from reconciliation.models import (
     LineType,
     Match,
     Remittance,
+    Source,
     StatementLine,
 )
 
@@ -37,6 +42,8 @@ COUNTER_ACCOUNTS = (
     AccountKind.BANK_CHARGES,
     AccountKind.FX_CLEARING,
 )
+
+BOOKED_KINDS = (ReviewKind.CONFLICT, ReviewKind.LATE_SUCCESS)
 
 
 @dataclass(slots=True)
@@ -61,8 +68,9 @@ class Items:
         for bank_line in self.bank_lines:
             total[bank_line.currency] += bank_line.amount_minor
         for operation in self.operations:
-            if _booked(operation) is not None:
-                total[operation.currency] -= signed(operation)
+            booked = _booked(operation)
+            if booked is not None:
+                total[booked.currency] -= booked.minor
         for remittance in self.remittances:
             total[remittance.currency] -= remittance.net_minor
         return {currency: minor for currency, minor in sorted(total.items()) if minor}
@@ -173,7 +181,7 @@ def gather(
 
 
 def refuse_claimed(items: Items) -> None:
-    """Raises InvalidState if an item is claimed already, or an operation's outcome is not known yet."""
+    """Raises InvalidState if an item is claimed already, or if it is not final what is booked of an operation."""
     for operation in items.operations:
         if operation.state in (
             OperationState.QUEUED,
@@ -184,6 +192,12 @@ def refuse_claimed(items: Items) -> None:
             raise InvalidState(f"The outcome of {operation.reference} is not known yet: ask the provider first.")
         if operation.kind not in (Kind.SALE, Kind.CAPTURE, Kind.REFUND):
             raise InvalidState(f"{operation.reference} moves no money.")
+        if undecided(operation):
+            raise InvalidState(f"{operation.reference} waits among the open questions: decide there first what it is.")
+        if any(came_after_the_end(operation, line) for line in items.lines):
+            raise InvalidState(
+                f"{operation.reference} ended for us without money: take the statement's word for it, so that people decide what it is."
+            )
     taken = (
         Match.objects.filter(line__in=items.lines).exists()
         or Match.objects.filter(operation__in=items.operations).exists()
@@ -204,19 +218,31 @@ def is_dispute(items: Items) -> bool:
     )
 
 
-def _booked(operation: Operation) -> Money | None:
-    """What the books say that the provider owes us for it; None if nothing is booked."""
-    sign = -1 if operation.kind == Kind.REFUND else 1
-    if operation.state == OperationState.SUCCEEDED:
-        return Money(sign * operation.amount_minor, operation.currency)
-    if operation.state != OperationState.CONFLICTED:
+def undecided(operation: Operation) -> bool:
+    """Whether people have still to decide what a conflict or a late success brought."""
+    return operation.review_items.filter(kind__in=BOOKED_KINDS).exclude(state=ReviewState.CLOSED).exists()
+
+
+def came_after_the_end(operation: Operation, line: StatementLine) -> Money | None:
+    """What a statement says came of an operation that had ended for us without money; None if it does not say so, or that is booked."""
+    if operation.state not in (OperationState.DECLINED, OperationState.EXPIRED) or _booked(operation) is not None:
         return None
-    item = ReviewItem.objects.filter(operation=operation, kind="CONFLICT").first()
-    said = item.details if item else {}
-    if not said.get("providerSaid"):
-        return Money(sign * operation.amount_minor, operation.currency)
-    moved = Money.parse(said["providerSaid"], said["providerCurrency"])
-    return Money(sign * moved.minor, moved.currency)
+    approved = Source.objects.values_list("approved", flat=True).get(pk=line.provider)
+    speaks = LineType.REFUND if operation.kind == Kind.REFUND else LineType.PAYMENT
+    if line.type != speaks or approved not in ("", line.status_code):
+        return None
+    return Money(abs(line.amount_minor), line.currency)
+
+
+def _booked(operation: Operation) -> Money | None:
+    """What the books have of it with the provider, signed as a statement does; None if nothing is booked."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BOOKED, [operation.pk])
+        [(minor, currency)] = cursor.fetchall()
+    return None if minor is None else Money(-minor if operation.kind == Kind.REFUND else minor, currency)
+
+
+_BOOKED = f"SELECT {BOOKED}, {BOOKED_CURRENCY} FROM operation o WHERE o.id = %s"  # noqa: S608 -- constants
 
 
 def _receivable(provider_account_id: str, currency: str, live: bool) -> AccountRef:

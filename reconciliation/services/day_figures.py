@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connection
 
 from common.money import Money
+from reconciliation.matching.booked import BOOKED, BOOKED_CURRENCY
 from reconciliation.models import (
     Break,
     Controls,
@@ -139,16 +140,15 @@ SELECT (SELECT count(*) FROM statement_line l JOIN of_day s ON s.id = l.statemen
 """
 
 # Each item once a day: a line or an operation may be in several breaks.
-_ITEMS = """
+_ITEMS = f"""
 item AS (
     SELECT DISTINCT b.provider, b.live, b.day, 'line' AS what, l.id::text AS id, l.currency, l.amount_minor AS minor
     FROM open_break b JOIN statement_line l ON l.id = b.line_id
     WHERE NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.line_id = l.id)
     UNION ALL
-    SELECT DISTINCT b.provider, b.live, b.day, 'operation', o.id, o.currency,
-           CASE WHEN o.kind = 'REFUND' THEN o.amount_minor ELSE -o.amount_minor END
+    SELECT DISTINCT b.provider, b.live, b.day, 'operation', o.id, {BOOKED_CURRENCY}, CASE WHEN o.kind = 'REFUND' THEN 1 ELSE -1 END * {BOOKED}
     FROM open_break b JOIN operation o ON o.id = b.operation_id
-    WHERE o.state IN ('SUCCEEDED', 'CONFLICTED') AND NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.operation_id = o.id)
+    WHERE {BOOKED} IS NOT NULL AND NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.operation_id = o.id)
     UNION ALL
     SELECT b.provider, b.live, b.day, 'fee', b.id::text, b.their_currency, b.our_minor - b.their_minor
     FROM open_break b WHERE b.kind = 'FEE_MISMATCH'
@@ -163,7 +163,7 @@ item AS (
     UNION ALL
     SELECT DISTINCT b.provider, b.live, b.day, 'payout', p.id, p.currency, p.amount_minor
     FROM open_break b JOIN payout p ON p.id = b.payout_id WHERE p.state = 'SENT'
-)"""
+)"""  # noqa: S608 -- constants
 
 _UNEXPLAINED = f"""
 WITH open_break AS (

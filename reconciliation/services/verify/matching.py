@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common.books import Asked, Found, check, query
+from reconciliation.matching.booked import BOOKED, BOOKED_CURRENCY, COMPARED, COMPARED_CURRENCY, QUESTIONED
 
 _GROUP_DIFFERS = """
     SELECT concat('group ', g.id, ' of {what}: theirs come to ', coalesce(s.theirs, 0), ' ', s.currency, ', ours to ', coalesce(s.ours, 0),
@@ -19,14 +20,14 @@ def grouped_matches_agree(asked: Asked) -> Found:
         examined="reconciliation_match_group",
         violations=_GROUP_DIFFERS.format(
             what="the ledger",
-            sums="""
+            sums=f"""
                 SELECT group_id, min(currency) AS currency, sum(theirs) AS theirs, sum(ours) AS ours FROM (
                     SELECT m.group_id, l.currency, l.amount_minor AS theirs, 0 AS ours
                     FROM reconciliation_match m JOIN statement_line l ON l.id = m.line_id WHERE m.group_id IS NOT NULL
                     UNION ALL
-                    SELECT m.group_id, o.currency, 0, CASE WHEN o.kind = 'REFUND' THEN -o.amount_minor ELSE o.amount_minor END
+                    SELECT m.group_id, {COMPARED_CURRENCY}, 0, CASE WHEN o.kind = 'REFUND' THEN -1 ELSE 1 END * {COMPARED}
                     FROM reconciliation_match m JOIN operation o ON o.id = m.operation_id WHERE m.group_id IS NOT NULL
-                ) item GROUP BY group_id""",
+                ) item GROUP BY group_id""",  # noqa: S608 -- constants
         ),
     )
 
@@ -67,6 +68,30 @@ def tolerated_differences_are_booked(asked: Asked) -> Found:
             WHERE e.fact_name = 'match.tolerated'
             GROUP BY e.id, b.minor
             HAVING b.minor IS DISTINCT FROM sum((g.explanation -> 'differences' ->> 'amount')::bigint)""",
+    )
+
+
+@check
+def questions_are_booked_as_they_say(asked: Asked) -> Found:
+    """Where a conflict or a late success was booked, the ledger has with the provider what matching and people take from its open question."""
+    return query(
+        examined="review_item WHERE kind IN ('CONFLICT', 'LATE_SUCCESS')",
+        violations=f"""
+            WITH asked AS (
+                SELECT DISTINCT p.transaction_id FROM payment p JOIN operation o ON o.payment_id = p.id WHERE {QUESTIONED}
+            ), taken AS (
+                SELECT p.transaction_id, {BOOKED_CURRENCY} AS currency, sum(CASE WHEN o.kind = 'REFUND' THEN -1 ELSE 1 END * {BOOKED}) AS minor
+                FROM asked JOIN payment p USING (transaction_id) JOIN operation o ON o.payment_id = p.id
+                WHERE o.kind IN ('SALE', 'CAPTURE', 'REFUND') GROUP BY 1, 2
+            ), booked AS (
+                SELECT e.transaction_id, a.currency, sum(p.amount_minor) AS minor
+                FROM asked JOIN journal_entry e USING (transaction_id) JOIN posting p ON p.entry_id = e.id JOIN ledger_account a ON a.code = p.account_id
+                WHERE a.kind = 'provider_receivable' GROUP BY 1, 2
+            )
+            SELECT concat('transaction ', transaction_id, ' has ', coalesce(booked.minor, 0), ' ', currency, ' booked with the provider, its operations come to ',
+                          coalesce(taken.minor, 0))
+            FROM taken FULL JOIN booked USING (transaction_id, currency)
+            WHERE coalesce(taken.minor, 0) <> coalesce(booked.minor, 0)""",  # noqa: S608 -- constants
     )
 
 

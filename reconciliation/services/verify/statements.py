@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common.books import Asked, Found, check, query
+from reconciliation.matching.booked import COMPARED, COMPARED_CURRENCY
 
 
 @check
@@ -87,15 +88,15 @@ def matches_agree(asked: Asked) -> Found:
     """A line and an operation that are matched have the same account, currency and amount."""
     return query(
         examined="reconciliation_match",
-        violations="""
+        violations=f"""
             SELECT concat('match ', m.id, ' of line ', l.id, ' (', l.amount_minor, ' ', l.currency, ') and operation ', o.id, ' (',
-                          o.amount_minor, ' ', o.currency, ')')
+                          {COMPARED}, ' ', {COMPARED_CURRENCY}, ')')
             FROM reconciliation_match m
             JOIN statement_line l ON l.id = m.line_id
             JOIN operation o ON o.id = m.operation_id
             JOIN payment p ON p.id = o.payment_id
             WHERE m.group_id IS NULL AND (l.provider_account_id, l.currency, abs(l.amount_minor), l.type = 'REFUND')
-                IS DISTINCT FROM (p.provider_account_id, o.currency, o.amount_minor, o.kind = 'REFUND')""",
+                IS DISTINCT FROM (p.provider_account_id, {COMPARED_CURRENCY}, {COMPARED}, o.kind = 'REFUND')""",  # noqa: S608 -- constants
     )
 
 

@@ -332,7 +332,7 @@ VIOLATIONS: dict[str, tuple[Callable[[Day], None], set[str]]] = {
     ),
     "questions_are_closed_by_two": (
         plant("UPDATE review_item SET decision = 'STANDS' WHERE decision = 'WRITE_OFF'"),
-        set(),
+        {"questions_are_booked_as_they_say"},
     ),
     "open_operations_are_due": (
         plant("UPDATE operation SET due_at = NULL WHERE state = 'PENDING'", drop=("operation", "operation_open_is_due")),
