@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-inp
 
 # Safe values, so that the production settings themselves are what `check --deploy` looks at.
 PRODUCTION = DJANGO_SETTINGS_MODULE=config.settings.production DATA_DIR=/tmp/counterfoil-check PUBLIC_URL=https://pay.example \
-	ALLOWED_HOSTS=pay.example AUDIT_ANCHOR_FILE=/tmp/counterfoil-check/anchor DATABASE_URL=postgresql://app@db.example/counterfoil \
+	ALLOWED_HOSTS=pay.example AUDIT_ANCHOR_FILE=/tmp/counterfoil-check/anchor DATABASE_URL="postgresql://app@db.example/counterfoil?sslmode=verify-full" \
 	REDIS_URL=redis://redis.example/0 TRUSTED_PROXIES=1 SECRET_KEY=$(RANDOM_HEX) METRICS_TOKEN=$(RANDOM_HEX) \
 	SEALING_KEYS=check:$(RANDOM_KEY) JWT_SIGNING_KEYS=check:$(RANDOM_KEY)
 

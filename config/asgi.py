@@ -1,10 +1,10 @@
 """Live streams, in a process of their own: an ASGI worker holds a thousand idle connections, a WSGI thread holds one."""
 
-import os
-
 import django
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
+from config.env import choose_settings
+
+choose_settings()
 django.setup(set_prefix=False)
 
 from config.checks import refuse_unsafe_settings  # noqa: E402 needs the settings

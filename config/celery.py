@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from celery import Celery
 from celery.signals import beat_init, setup_logging, worker_init, worker_ready
+from django.core.exceptions import ImproperlyConfigured
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
+from config.env import choose_settings
+
+choose_settings()
 
 app = Celery("counterfoil")
 app.config_from_object("django.conf:settings", namespace="CELERY")
@@ -27,7 +29,10 @@ def keep_our_logging(**_kwargs: Any) -> None:
 def refuse_unsafe_settings(**_kwargs: Any) -> None:
     from config.checks import refuse_unsafe_settings
 
-    refuse_unsafe_settings()
+    try:
+        refuse_unsafe_settings()
+    except ImproperlyConfigured as exc:
+        raise SystemExit(str(exc)) from exc  # Celery goes on after any other exception of a receiver
 
 
 @worker_ready.connect

@@ -10,6 +10,7 @@ import base64
 import binascii
 import contextlib
 from collections.abc import Callable, Sequence
+from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
@@ -182,6 +183,30 @@ def _database() -> Finding | None:
     if not settings.DATABASE_URL:
         return "DATABASE_URL is not set.", "Set DATABASE_URL to the role that owns no table."
     return None
+
+
+@_rule("E020")
+def _database_transport() -> Finding | None:
+    """libpq's own default, `prefer`, talks to whoever answers, in clear if that one likes."""
+    database = settings.DATABASES["default"]
+    options = database.get("OPTIONS", {})
+    hosts = str(options.get("hostaddr") or database.get("HOST") or options.get("host") or "").split(",")
+    if all(_is_here(host) for host in hosts) or options.get("sslmode") == "verify-full":
+        return None
+    return (
+        "The database is reached over the network, and the connection does not prove whose it is.",
+        "Add ?sslmode=verify-full to DATABASE_URL, and &sslrootcert=FILE unless libpq finds the authority's certificate by itself.",
+    )
+
+
+def _is_here(host: str) -> bool:
+    """Whether it is a socket's folder or a loopback address."""
+    if not host or host == "localhost" or host.startswith(("/", "@")):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
 
 
 @_rule("E011")

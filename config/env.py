@@ -1,11 +1,13 @@
 """Every environment variable, read here and nowhere else; `.env.example` documents each.
 
-A `.env` file beside manage.py fills in what the environment leaves unset. Where DATABASE_URL or REDIS_URL is set by neither, the URLs of
+A `.env` file beside manage.py fills in what the environment leaves unset, also which settings a process takes: it asks choose_settings()
+before it asks Django for any. Where DATABASE_URL or REDIS_URL is set by neither, the URLs of
 the supervisor running on the data directory are taken, so that a second shell finds the same services.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -16,7 +18,16 @@ from common.data_dir import running_urls
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = environ.Env()
+_given = set(os.environ)
 env.read_env(BASE_DIR / ".env", parse_comments=True)
+for _name in set(os.environ) - _given:
+    os.environ[_name] = os.environ[_name].strip()  # what stands before a comment on the same line
+
+
+def choose_settings() -> None:
+    """Let Django take the settings that the environment or `.env` names; a developer's machine need name none."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
+
 
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 _running = running_urls(DATA_DIR)

@@ -1,10 +1,10 @@
 """The API, the console and the payer's pages."""
 
-import os
-
 import django
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
+from config.env import choose_settings
+
+choose_settings()
 django.setup(set_prefix=False)
 
 from common.requests import Utf8WSGIHandler  # noqa: E402 needs the settings

@@ -93,15 +93,17 @@ TEMPLATES = [
 
 DATABASE_URL = env.DATABASE_URL
 ACTS_AS_OWNER = env.ACTS_AS_OWNER
+_database = env.env.db_url_config(DATABASE_URL or "postgresql://127.0.0.1:1/unset")
 # PostgreSQL: persistent connections, and no statement, lock wait or idle transaction without an end.
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        **env.env.db_url_config(DATABASE_URL or "postgresql://127.0.0.1:1/unset"),
+        **_database,
         "ENGINE": "django.db.backends.postgresql",
         "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": False,  # a dead connection costs one 503 that the caller repeats, a check costs every request
         "ATOMIC_REQUESTS": False,
         "OPTIONS": {
+            **_database.get("OPTIONS", {}),  # sslmode, sslrootcert and what else stands behind the URL's question mark
             "connect_timeout": 5,
             "prepare_threshold": 3,  # common.rows: PostgreSQL keeps the plans of the statements that payments write
             "application_name": "counterfoil",

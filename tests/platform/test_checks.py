@@ -66,6 +66,10 @@ UNSAFE = [
     ("E015", {"INSTALLED_APPS": settings.INSTALLED_APPS}),
     ("E016", {"DATABASES": {"default": {"ATOMIC_REQUESTS": True}}}),
     ("E017", {"AUDIT_ANCHOR_FILE": ""}),
+    ("E020", {"DATABASES": {"default": {"HOST": "db.example"}}}),
+    ("E020", {"DATABASES": {"default": {"HOST": "10.0.0.5", "OPTIONS": {"sslmode": "verify-ca"}}}}),
+    ("E020", {"DATABASES": {"default": {"HOST": "127.0.0.1,db.example"}}}),
+    ("E020", {"DATABASES": {"default": {"HOST": "", "OPTIONS": {"host": "db.example"}}}}),
     ("E018", {"PAGE_MIDDLEWARE": []}),
 ]
 
@@ -86,6 +90,23 @@ def test_safe_settings_have_no_finding():
 def test_each_unsafe_value_is_named(check_id, unsafe):
     with override_settings(**SAFE | unsafe):
         assert found() == [f"counterfoil.{check_id}"]
+
+
+@pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+@pytest.mark.parametrize(
+    "database",
+    [
+        {"HOST": ""},
+        {"HOST": "/run/postgresql"},
+        {"HOST": "127.0.0.1"},
+        {"HOST": "[::1]"},
+        {"HOST": "localhost"},
+        {"HOST": "db.example", "OPTIONS": {"sslmode": "verify-full"}},
+    ],
+)
+def test_a_database_on_this_machine_or_with_proven_tls_is_safe(database):
+    with override_settings(**SAFE, DATABASES={"default": database}):
+        assert found() == []
 
 
 def test_every_rule_has_a_case_above():
