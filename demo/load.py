@@ -25,7 +25,6 @@ from demo.cast import CAST, OPERATORS, Role
 from demo.onboarding import open_accounts, open_bank, open_fpx, open_migs
 from demo.payouts import open_payout_bank
 from merchants.models import Merchant, MerchantUser
-from merchants.roles import sync_roles
 from merchants.scopes import Scope
 from merchants.services.api_keys import api_key_create
 from merchants.services.users import merchant_user_create, merchant_user_reset
@@ -45,7 +44,6 @@ def load_demo() -> dict[str, Any]:
     """Load what is not there yet and (re)write demo.json. Returns its content."""
     known: dict[str, Any] = json.loads(demo_file().read_text()) if demo_file().exists() else {}
     urls = {**os.environ, **running_urls(Path(settings.DATA_DIR))}
-    sync_roles()
     operators: list[dict[str, str]] = known.get("operators") or []
     operators += [
         _operator(username, role)

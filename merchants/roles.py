@@ -1,4 +1,4 @@
-"""Roles of the console's operators, as data: who may see and do what. `manage.py sync_roles` makes the groups match.
+"""Roles of the console's operators, as data: who may see and do what. Every `migrate` makes the groups match, as does `manage.py sync_roles`.
 
 Permissions are patterns of "app.codename". Those of `ACTS` are made here because they belong to acts, not to a form of a model; a role
 that is not listed is left alone, so an installation may add its own.
@@ -8,10 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Any
 
+from django.apps import AppConfig, apps
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
+
+from common.database import is_as_here
+
+Held = Group.permissions.through
 
 ACTS = {  # permission -> (model it belongs to, what it allows)
     "payments.refund_transaction": ("transaction", "Can refund a transaction"),
@@ -182,20 +188,45 @@ ROLES = {
 
 @transaction.atomic
 def sync_roles() -> None:
-    """Make the groups and their permissions what ROLES says. Runs after `migrate`, which makes the permissions of models."""
-    for name, (model, allows) in ACTS.items():
-        app, codename = name.split(".")
-        content_type = ContentType.objects.filter(app_label=app, model=model).first()
-        if content_type is not None:
-            Permission.objects.update_or_create(content_type=content_type, codename=codename, defaults={"name": allows})
+    """Make the groups and their permissions what ROLES says, in a few statements. Needs the models' content types and permissions."""
+    types = {(found.app_label, found.model): found for found in ContentType.objects.all()}
+    acts = [(*name.split("."), *what) for name, what in ACTS.items()]
+    Permission.objects.bulk_create(
+        [
+            Permission(content_type=types[app, model], codename=codename, name=allows)
+            for app, codename, model, allows in acts
+            if (app, model) in types
+        ],
+        update_conflicts=True,
+        unique_fields=["content_type", "codename"],
+        update_fields=["name"],
+    )
+    Group.objects.bulk_create([Group(name=role) for role in ROLES], ignore_conflicts=True)
     known = {
-        f"{permission.content_type.app_label}.{permission.codename}": permission
-        for permission in Permission.objects.select_related("content_type")
+        f"{app}.{codename}": pk
+        for pk, app, codename in Permission.objects.values_list("pk", "content_type__app_label", "codename")
     }
-    for role, spec in ROLES.items():
-        group, _ = Group.objects.get_or_create(name=role)
-        group.permissions.set(
-            permission
-            for name, permission in known.items()
-            if any(fnmatchcase(name, pattern) for pattern in spec.permissions)
+    wanted = {
+        (group, pk)
+        for group, role in Group.objects.filter(name__in=ROLES).values_list("pk", "name")
+        for name, pk in known.items()
+        if any(fnmatchcase(name, pattern) for pattern in ROLES[role].permissions)
+    }
+    held = {
+        (group, permission): pk
+        for pk, group, permission in Held.objects.filter(group__name__in=ROLES).values_list(
+            "pk", "group_id", "permission_id"
         )
+    }
+    Held.objects.filter(pk__in=[pk for pair, pk in held.items() if pair not in wanted]).delete()
+    Held.objects.bulk_create(
+        [Held(group_id=group, permission_id=permission) for group, permission in wanted - held.keys()],
+        ignore_conflicts=True,
+    )
+
+
+def sync_roles_at_last(*, sender: AppConfig, **_signal: Any) -> None:
+    """After `migrate`: when the last app has its permissions, since a role has some of every app's."""
+    with_models = [app for app in apps.get_app_configs() if app.models_module is not None]
+    if sender is with_models[-1] and is_as_here(Group) and is_as_here(Permission):
+        sync_roles()

@@ -10,8 +10,6 @@ from django.contrib.auth.models import Group, User
 from playwright.sync_api import Browser, Page
 from pytest_django.live_server_helper import LiveServer
 
-from merchants.roles import sync_roles
-
 PASSWORD = "a-long-enough-password"
 
 OpenPage = Callable[..., "Console"]
@@ -53,7 +51,6 @@ class Console:
 @pytest.fixture
 def open_console(browser: Browser, live_server: LiveServer) -> Iterator[OpenPage]:
     """Sign an operator of a role in, on a desktop or a phone."""
-    sync_roles()
     contexts = []
 
     def signed_in(role: str, *, phone: bool = False, dark: bool = False, name: str = "aisha") -> Console:

@@ -11,7 +11,7 @@ from django.core.cache import cache
 from django.test import Client
 
 from merchants.models import ProviderAccount
-from merchants.roles import ROLES, sync_roles
+from merchants.roles import ROLES
 from payments.models import Transaction
 from tests.console.world import World, build_world
 from tests.factories import ProviderAccountFactory, captured_transaction
@@ -31,7 +31,6 @@ def _no_cache() -> Iterator[None]:
 @pytest.fixture
 def sign_in(db: None) -> SignIn:
     """A browser signed in as an operator of a role; "superuser" and "none" (staff without a role) too."""
-    sync_roles()
 
     def of_role(role: str) -> Client:
         user, made = User.objects.get_or_create(

@@ -19,7 +19,6 @@ from common.errors import CardDataNotAllowed, Forbidden, InvalidRequest, Invalid
 from common.models import AuditRecord, Fact, Proposal, ProposalState
 from common.money import Money
 from merchants.models import ProviderAccount
-from merchants.roles import sync_roles
 from payments.models import Operation, Refund, RefundBatch, RefundBatchItem, Transaction
 from payments.services.refund_batch_run import refund_batch_run, refund_batches_run
 from payments.services.refund_batches import (
@@ -48,7 +47,6 @@ LATER = NOW + timedelta(minutes=1)
 
 
 def person(name: str, *permissions: str) -> User:
-    sync_roles()
     user = User.objects.create_user(name, is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     return user

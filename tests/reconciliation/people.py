@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from django.contrib.auth.models import Group, User
 
-from merchants.roles import sync_roles
-
 
 def person(name: str, role: str = "finance") -> User:
     """Somebody of a role ("superuser" too)."""
-    if not Group.objects.filter(name="finance_lead").exists():
-        sync_roles()
     user = User.objects.create_user(name, is_staff=True, is_superuser=role == "superuser")
     if role != "superuser":
         user.groups.add(Group.objects.get(name=role))

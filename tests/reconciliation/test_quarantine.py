@@ -14,7 +14,6 @@ from common.books import Asked, verify
 from common.errors import Forbidden, InvalidRequest, InvalidState
 from common.models import AuditRecord, Proposal
 from merchants.models import ProviderAccount
-from merchants.roles import sync_roles
 from reconciliation.models import (
     BankLine,
     DayClose,
@@ -69,7 +68,6 @@ def wrong() -> list[str]:
 
 
 def users(*permissions: str) -> list[User]:
-    sync_roles()
     made = []
     for number in range(2):
         user = User.objects.create_user(f"person{number}", is_staff=True)

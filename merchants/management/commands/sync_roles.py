@@ -1,4 +1,4 @@
-"""`manage.py sync_roles`: make the operators' roles what merchants/roles.py says. Run after every migrate."""
+"""`manage.py sync_roles`: make the operators' roles what merchants/roles.py says. Every `migrate` does it, too."""
 
 from __future__ import annotations
 
