@@ -4,8 +4,8 @@ A card number is 13 to 19 digits with the prefix and length of a card scheme and
 separated by single spaces or dashes, or in the groups that cards print (4-4-4-4, 4-6-5, 4-6-4) separated by several spaces or by the
 same dot, slash or dash of any kind; with different marks in one number pairs of rates ("4100.0000/4105.0000") would be cards.
 
-Everything else that is long and numeric (references, telephone numbers) passes, and so do UUIDs and hexadecimal digests: about one random
-UUID in two thousand has groups that would pass for a card number, and most idempotency keys are UUIDs.
+Everything else that is long and numeric (references, telephone numbers) passes, and so do UUIDs, ObjectIds and hexadecimal digests: about
+one random UUID in two thousand has groups that would pass for a card number, and most idempotency keys are UUIDs.
 """
 
 from __future__ import annotations
@@ -29,13 +29,15 @@ _ODD_CARDS = [
     for groups in _PRINTED
     for first, next_ones in ((r"\s{1,3}", r"\s{1,3}"), (rf"\s?(?P<mark>{_MARK})\s?", r"\s?(?P=mark)\s?"))
 ]
-# With a letter at least: one of digits only may be two card numbers as well.
+# With a letter at least: one of digits only may be two card numbers as well. A card's second track may be written in hexadecimal digits:
+# the number, a D, the expiry date and more.
 _IDENTIFIER = re.compile(
     r"""
     (?<![0-9A-Za-z])
-    (?=[0-9-]*[A-Fa-f])
-    (?: [0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}  # a UUID
-      | [0-9A-Fa-f]{32,128} )                                 # one without dashes, a digest
+    (?: (?=[0-9-]{0,35}[A-Fa-f]) [0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}  # a UUID
+      | (?=[0-9]*[A-Fa-f]) (?![0-9]{12,19}[Dd][0-9]{7,}[Ff]?(?![0-9A-Za-z]))
+        (?: [0-9A-Fa-f]{32,128}                                 # one without dashes, a digest
+          | [0-9A-Fa-f]{24} ) )                                 # an ObjectId
     (?![0-9A-Za-z])
     """,
     re.VERBOSE,
