@@ -56,6 +56,9 @@ BANK_FIELDS = (
 _REQUIRED = {True: {"reference", "booked_on", "amount"}, False: {"provider_reference", "at", "amount"}}
 _TYPES = frozenset({"PAYMENT", "REFUND", "CHARGEBACK", "REVERSAL", "FEE", "ADJUSTMENT"})
 _NAMED = re.compile(r"[A-Za-z0-9_./:-]{1,60}")
+# A sheet's moment is a number: midnight, and a fraction of nothing, are not written.
+_SHEET_MOMENT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?: [0-9]{2}:[0-9]{2}:[0-9]{2})?")
+_SHEET_FORMATS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f")
 
 
 class BadMapping(Exception):
@@ -276,10 +279,13 @@ class MappedParser:
         return -minor if found["less"] else minor
 
     def _naive(self, text: str) -> datetime:
+        table = self._table
         try:
-            return datetime.strptime(text, self._table.date_format)  # noqa: DTZ007 -- the zone is the source's
+            if table.kind == "xlsx" and table.date_format in _SHEET_FORMATS and _SHEET_MOMENT.fullmatch(text):
+                return datetime.fromisoformat(text)
+            return datetime.strptime(text, table.date_format)  # noqa: DTZ007 -- the zone is the source's
         except ValueError as exc:
-            raise LineProblem(f"{text!r} is not a date as declared ({self._table.date_format})") from exc
+            raise LineProblem(f"{text!r} is not a date as declared ({table.date_format})") from exc
 
     def _date(self, text: str) -> date:
         return self._naive(text).date()

@@ -40,7 +40,7 @@ def read(rows: Rows, format: Format) -> tuple[TableReader, list[Any]]:
 
 def sheet(rows: Sequence[Sequence[object]], *, sheets: int = 1) -> bytes:
     file = io.BytesIO()
-    book = xlsxwriter.Workbook(file)
+    book = xlsxwriter.Workbook(file, {"default_date_format": "yyyy-mm-dd hh:mm:ss"})
     for number in range(sheets):
         page = book.add_worksheet(f"Sheet{number + 1}")
         for at, row in enumerate(rows):
@@ -292,6 +292,22 @@ def test_an_hour_that_the_clock_has_twice_or_not_at_all_is_set_aside() -> None:
 
         assert isinstance(items[0], Unread)
         assert "the clock was changed in that hour" in items[0].reason
+
+
+@pytest.mark.parametrize("fraction", ["", ".%f"])
+def test_a_sheet_s_moment_may_be_midnight(fraction: str) -> None:
+    """A cell of a date and one of its midnight are the same number, and the text of neither says a time."""
+    moments = [datetime(2026, 3, 2, hour, 0, hour) for hour in (0, 9, 23)]  # noqa: DTZ001 -- a cell has no zone
+    rows = [[at, "Zahlung", "K1", f"A{at.hour}", "EPG1", 5, 0, "x"] for at in moments]
+    as_sheet = {"kind": "xlsx", "skip_rows": 0, "date_format": f"%Y-%m-%d %H:%M:%S{fraction}"}
+
+    lines = mapped(sheet([HEADER, *rows]), as_sheet)[1]
+
+    assert [line.at for line in lines] == [at.replace(tzinfo=BERLIN) for at in moments]
+    [of_no_day] = mapped(sheet([HEADER, ["2026-13-02", *rows[0][1:]]]), as_sheet)[1]
+    assert "is not a date as declared" in of_no_day.reason
+    [without_time] = mapped(MAPPED.split("02.03.2026 13", 1)[0].replace(" 12:00", "").encode())[1]
+    assert "is not a date as declared" in without_time.reason  # a text that should have said it
 
 
 def test_a_bank_s_table_with_two_columns() -> None:
