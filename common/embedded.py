@@ -13,6 +13,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -31,6 +32,7 @@ OWNER_ROLE = "counterfoil_owner"
 APP_ROLE = "counterfoil_app"
 DATABASE = "counterfoil"
 _START_SECONDS = 30.0
+_PORTS = range(20_000, 32_768)  # below those that Linux hands out by itself
 
 
 class AlreadyRunning(Exception):
@@ -278,10 +280,8 @@ def port_is_free(host: str, port: int) -> bool:
 
 
 def free_port(preferred: int = 0) -> int:
-    """A free port on 127.0.0.1: `preferred` if that is one."""
-    if preferred and port_is_free("127.0.0.1", preferred):
-        return preferred
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A free port on 127.0.0.1: `preferred` if that is one, else one that nobody is given by chance before a server listens on it."""
+    port = preferred
+    while not (port and port_is_free("127.0.0.1", port)):
+        port = secrets.choice(_PORTS)
+    return port

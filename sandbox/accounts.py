@@ -10,12 +10,14 @@ from sandbox.clock import utc_now
 from sandbox.store import store
 
 
-def account_open(*, provider: str, account_id: str, details: Mapping[str, str]) -> None:
+def account_open(*, provider: str, account_id: str, details: Mapping[str, str]) -> bool:
+    """False, and nothing was opened, if there is one with this id."""
     with store().write() as db:
-        db.execute(
-            "INSERT INTO accounts VALUES (?, ?, ?, ?)",
+        opened = db.execute(
+            "INSERT INTO accounts VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
             (provider, account_id, orjson.dumps(dict(details)).decode(), utc_now().isoformat()),
         )
+        return opened.rowcount == 1
 
 
 def account_details(*, provider: str, account_id: str) -> dict[str, str]:

@@ -38,18 +38,18 @@ def _fpx(body: dict[str, Any]) -> dict[str, str]:
     hash_name = body.get("signatureHash", "sha1")
     if not isinstance(hash_name, str) or hash_name not in keys.HASHES:
         raise BadBody("signatureHash is sha1 or sha256.")
-    number = f"{secrets.randbelow(10**8):08d}"
-    account_open(
-        provider="fpx",
-        account_id=f"SE{number}",
-        details={
-            "exchangeId": f"EX{number}",
-            "publicKey": public_key,
-            "signatureHash": hash_name,
-            "directUrl": _url(body, "directUrl"),
-            "indirectUrl": _url(body, "indirectUrl"),
-        },
-    )
+    details = {
+        "publicKey": public_key,
+        "signatureHash": hash_name,
+        "directUrl": _url(body, "directUrl"),
+        "indirectUrl": _url(body, "indirectUrl"),
+    }
+    opened = False
+    while not opened:  # another's number is drawn again
+        number = f"{secrets.randbelow(10**8):08d}"
+        opened = account_open(
+            provider="fpx", account_id=f"SE{number}", details={"exchangeId": f"EX{number}", **details}
+        )
     return {"exchangeId": f"EX{number}", "sellerId": f"SE{number}", "publicKey": keys.exchange_public_pem()}
 
 

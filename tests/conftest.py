@@ -7,6 +7,8 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from psycopg import sql
 
 from common.embedded import grant_app_role, role_of
@@ -14,6 +16,12 @@ from tests.support.databases import clone, database_url, use_database
 from tests.support.sandbox_process import SandboxProcess
 
 _TEMPLATE_LOCK = 7021
+
+# How fast a machine is says nothing about a property.
+hypothesis_settings.register_profile(
+    "suite", hypothesis_settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("suite")
 
 
 def _migrate(database: str) -> None:
@@ -53,6 +61,14 @@ def django_db_setup(
         yield
         with django_db_blocker.unblock():
             use_database(own)  # closes the connection
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _patience() -> None:
+    """On a busy machine Redis may take longer than a request should wait for it: what limits count is tested, not how fast."""
+    from merchants.api import throttling
+
+    throttling.REDIS_TIMEOUT_SECONDS = 20.0
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 from config.settings.base import *  # noqa: F403
-from config.settings.base import DATABASES, INSTALLED_APPS
+from config.settings.base import CACHES, DATABASES, INSTALLED_APPS
 
 SECRET_KEY = "only-for-tests-" + "x" * 50
 SEALING_KEYS = f"test1:{base64.b64encode(b'0123456789abcdef0123456789abcdef').decode()}"
@@ -21,4 +21,5 @@ STORAGES = {
 }
 # Django flushes between transactional tests with TRUNCATE, which the append-only tables refuse otherwise.
 DATABASES["default"]["OPTIONS"]["options"] += " -c counterfoil.allow_truncate=on"
+CACHES["default"]["OPTIONS"] |= {"socket_timeout": 20, "socket_connect_timeout": 20}  # a busy machine fails no test
 WEBHOOK_ALLOWED_TARGETS = ["127.0.0.1:8200-8299"]

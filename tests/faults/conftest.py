@@ -20,6 +20,7 @@ def installation(
     template_database: str,
     worker_id: str,
     tmp_path_factory: pytest.TempPathFactory,
+    sink: Receiver,  # outlives what sends to it: its port is another test's afterwards
 ) -> Iterator[Installation]:
     from django.db import connection
 

@@ -198,7 +198,7 @@ def test_a_stream_lets_the_server_stop_and_goes_on_with_its_successor(live: Live
 
     live.process.ask_to_stop()
     rest = list(client.lines())
-    live.process.wait(3)
+    live.process.wait(15)
     live.start_process()
     add(api, pk, 3)
 

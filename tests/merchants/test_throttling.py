@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -39,16 +38,7 @@ def test_the_figures_are_the_documents() -> None:
     assert rates.per_minute("a plan of a later release", rates.API) == 100
 
 
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """On a busy machine a thread may wait for its turn longer than a request should: the count is what is tested here."""
-    monkeypatch.setattr(throttling, "REDIS_TIMEOUT_SECONDS", 20)
-    throttling._script.cache_clear()
-    yield
-    throttling._script.cache_clear()
-
-
-def test_of_200_at_once_exactly_100_pass(credential: str, patient: None) -> None:
+def test_of_200_at_once_exactly_100_pass(credential: str) -> None:
     verdicts = race(200, lambda _: count(credential))
 
     assert sorted(verdict.remaining for verdict in verdicts if verdict.allowed) == list(range(100))
@@ -131,7 +121,7 @@ def test_without_redis_each_process_allows_half_and_nobody_waits(credential: str
         "X-RateLimit-Remaining": "49",
         "X-RateLimit-Reset": str(verdicts[0].reset_at),
     }
-    assert time.perf_counter() - started < 2 * throttling.REDIS_TIMEOUT_SECONDS
+    assert time.perf_counter() - started < 5
 
 
 def test_redis_is_tried_again(credential: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

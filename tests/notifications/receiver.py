@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import threading
@@ -12,6 +13,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 Answer = Callable[["Exchange"], bytes]
+# Each test worker has some of the ports to itself: what is sent to a receiver that has gone reaches nobody.
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_PORTS = range(8200, 8300)[int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]) % _WORKERS :: _WORKERS]
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Receiver:
 @contextmanager
 def receiver() -> Iterator[Receiver]:
     """A receiver on a free port of 8200 to 8299."""
-    for port in range(8200, 8300):
+    for port in _PORTS:
         try:
             made = Receiver(port)
             break

@@ -142,4 +142,4 @@ def test_publishing_without_a_broker_fails_soon(broker):
     with pytest.raises(OperationalError):
         lost.send_task("payments.sweep")
 
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 8

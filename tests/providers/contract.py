@@ -45,9 +45,9 @@ class ProviderContract:
         return open_shop(self.code, sandbox_url, listener, mode=self.mode)
 
     @pytest.fixture
-    def impatient(self, sandbox_url: str, listener: Listener) -> Shop:
-        """A shop whose adapter waits one second for a reply."""
-        return open_shop(self.code, sandbox_url, listener, mode=self.mode, timeout=(1.0, 1.0))
+    def other(self, sandbox_url: str, listener: Listener) -> Shop:
+        """Another account."""
+        return open_shop(self.code, sandbox_url, listener, mode=self.mode)
 
     # -- the payer's order -----------------------------------------------------------------------------------------
 
@@ -146,7 +146,7 @@ class ProviderContract:
 
     # -- callbacks -------------------------------------------------------------------------------------------------
 
-    def test_a_real_callback_is_for_its_account_only_and_unchanged(self, shop: Shop, impatient: Shop) -> None:
+    def test_a_real_callback_is_for_its_account_only_and_unchanged(self, shop: Shop, other: Shop) -> None:
         request = shop.order(self.opening)
         shop.visit(request)
         message = shop.called_back()
@@ -154,7 +154,7 @@ class ProviderContract:
 
         assert identify(parse(body)) == (self.code, shop.provider.account.config["account_key"])
         with pytest.raises(BadSignature):
-            impatient.read(message)
+            other.read(message)
         for changed in (body.replace(b"150", b"151", 1), body.replace(b"15000", b"15001"), body + b"&" + body, b""):
             if changed != body:
                 with pytest.raises(BadSignature):
@@ -184,16 +184,16 @@ class ProviderContract:
         assert found.outcome is Outcome.DECLINED
         assert {status for _, _, status in shop.books(request)} <= {"declined"}
 
-    def test_nobody_answers(self, impatient: Shop, kind: Kind) -> None:
-        original, report = impatient.paid(self.opening)
-        request = impatient.follow_up(kind, "4.00", original, report)
+    def test_nobody_answers(self, shop: Shop, kind: Kind) -> None:
+        original, report = shop.paid(self.opening)
+        request = shop.follow_up(kind, "4.00", original, report)
 
-        told = impatient.provider.send(request)
-        found = impatient.provider.look_up(request)
+        told = shop.impatient().send(request)
+        found = shop.provider.look_up(request)
 
         assert (told.outcome, told.reason) == (Outcome.UNKNOWN, "no_reply")
         assert found.outcome is Outcome.SUCCEEDED
-        assert len(impatient.books(request)) == 1
+        assert len(shop.books(request)) == 1
 
     def test_it_is_asked_sixteen_times_at_once(self, shop: Shop, kind: Kind) -> None:
         original, report = shop.paid(self.opening)
@@ -224,21 +224,22 @@ class ProviderContract:
         [("down", None), ("slow", 3), ("error_rate", 1), ("garbage", None)],
         ids=lambda value: str(value),
     )
-    def test_an_ill_provider_is_never_believed(self, impatient: Shop, fault: str, value: float | None) -> None:
-        original, report = impatient.paid(self.opening)
+    def test_an_ill_provider_is_never_believed(self, shop: Shop, fault: str, value: float | None) -> None:
+        original, report = shop.paid(self.opening)
         kind = next(iter(self.follow_ups))
-        request = impatient.follow_up(kind, "150.00", original, report)
+        request = shop.follow_up(kind, "150.00", original, report)
+        impatient = shop.impatient()
 
-        impatient.fault(fault, value)
+        shop.fault(fault, value)
         try:
-            answers = [_outcome(impatient.provider.send, request), _outcome(impatient.provider.look_up, original)]
+            answers = [_outcome(impatient.send, request), _outcome(impatient.look_up, original)]
         finally:
-            impatient.fault("none")
+            shop.fault("none")
 
         assert answers in ([Outcome.UNKNOWN, Outcome.UNKNOWN], ["not sent", "not sent"])
-        assert impatient.provider.look_up(original).outcome is Outcome.SUCCEEDED
-        assert impatient.provider.send(request).outcome is Outcome.SUCCEEDED
-        assert len(impatient.books(request)) == 1
+        assert shop.provider.look_up(original).outcome is Outcome.SUCCEEDED
+        assert shop.provider.send(request).outcome is Outcome.SUCCEEDED
+        assert len(shop.books(request)) == 1
 
     # -- reference data --------------------------------------------------------------------------------------------
 

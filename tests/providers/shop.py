@@ -16,7 +16,7 @@ from payments.providers.session import open_session
 from tests.providers import given
 from tests.providers.listener import Listener
 
-PATIENCE_SECONDS = 10  # for a callback
+PATIENCE_SECONDS = 30  # for a callback
 _numbers = itertools.count(1)
 
 
@@ -39,6 +39,10 @@ class Shop:
             payer_email="payer@example.com",
         )
         return replace(fresh, **changes)
+
+    def impatient(self) -> Provider:
+        """Its adapter, with one second for a reply."""
+        return type(self.provider)(self.provider.account, open_session(), (1.0, 1.0))
 
     def visit(self, request: OperationRequest, decision: str = "approve") -> None:
         """The payer's browser goes where `redirect` sends it, and decides."""
@@ -105,14 +109,13 @@ def open_shop(
     *,
     mode: str = "purchase",
     signature_hash: str = "sha1",
-    timeout: tuple[float, float] = (2.0, 5.0),
 ) -> Shop:
     """Open an account at the sandbox, as a merchant does with the provider's paper forms."""
     if code == "fpx":
         account = _fpx_account(sandbox_url, listener, signature_hash)
     else:
         account = _migs_account(sandbox_url, listener, mode)
-    return Shop(sandbox_url, provider_class(code)(account, open_session(), timeout), listener)
+    return Shop(sandbox_url, provider_class(code)(account, open_session(), (5.0, 20.0)), listener)
 
 
 def _opened(sandbox_url: str, code: str, body: dict[str, str]) -> dict[str, str]:

@@ -12,14 +12,9 @@ from pathlib import Path
 
 import requests
 
+from common.embedded import free_port
+
 _START_SECONDS = 20
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class SandboxProcess:

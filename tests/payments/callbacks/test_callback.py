@@ -182,8 +182,9 @@ def test_forgeries_share_one_row_an_hour():
     for number in range(20):
         assert call_back(fields | {"fpx_checkSum": f"{number:02x}"}).status_code == 401
 
-    event = ProviderEvent.objects.get()
-    assert (event.state, event.arrivals) == ("REJECTED", 20)
+    events = ProviderEvent.objects.all()  # two if the hour has passed meanwhile
+    assert {event.state for event in events} == {"REJECTED"}
+    assert (sum(event.arrivals for event in events), len(events) <= 2) == (20, True)
 
 
 def test_nothing_is_acknowledged_that_is_not_durable():

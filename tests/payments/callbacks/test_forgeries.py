@@ -114,8 +114,9 @@ def test_forgery_is_kept_for_the_operator_once():
 
     assert [call_back(forged).status_code for _ in range(3)] == [401] * 3
 
-    event = ProviderEvent.objects.get()
-    assert (event.state, event.arrivals, event.due_at) == ("REJECTED", 3, None)
+    events = ProviderEvent.objects.all()  # two if the hour has passed meanwhile
+    assert {(event.state, event.due_at) for event in events} == {("REJECTED", None)}
+    assert (sum(event.arrivals for event in events), len(events) <= 2) == (3, True)
 
 
 # -- what cannot be read -----------------------------------------------------------------------------------------------
