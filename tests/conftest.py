@@ -28,9 +28,12 @@ def _migrate(database: str) -> None:
     from django.core.management import call_command
     from django.db import connection
 
+    from merchants.roles import sync_roles
+
     grant_app_role(database_url(database), role_of(os.environ["TEST_APP_URL"]))
     use_database(database)
     call_command("migrate", verbosity=0)
+    sync_roles()
     connection.close()
 
 
@@ -61,6 +64,32 @@ def django_db_setup(
         yield
         with django_db_blocker.unblock():
             use_database(own)  # closes the connection
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_flush() -> None:
+    """After a test that commits."""
+    from django.test import TransactionTestCase
+
+    from tests.support.databases import empty_tables
+
+    TransactionTestCase._fixture_teardown = lambda _: empty_tables()  # type: ignore[method-assign,assignment]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_caches() -> None:
+    """No test knows what the one before it has read."""
+    from merchants import credentials, selectors
+    from merchants.api import throttling
+    from payments.selectors import forget_banks
+
+    credentials.forget_keys()
+    credentials.forget_sessions()
+    selectors.forget_accounts()
+    selectors.forget_merchants()
+    forget_banks()
+    throttling._local.clear()
+    throttling._redis_retry_at = 0.0
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -15,6 +17,7 @@ from merchants.roles import ROLES
 from payments.models import Transaction
 from tests.console.world import World, build_world
 from tests.factories import ProviderAccountFactory, captured_transaction
+from tests.support.once import given_once
 
 PASSWORD = "a-long-enough-password"
 
@@ -73,3 +76,15 @@ def urls(paid: Transaction) -> Urls:
 @pytest.fixture
 def world(db: None) -> World:
     return build_world()
+
+
+@pytest.fixture(scope="module")
+def _one_world(django_db_setup: None, django_db_blocker: Any) -> Iterator[World]:
+    with given_once(django_db_blocker, build_world) as world:
+        yield world
+
+
+@pytest.fixture
+def shared_world(_one_world: World, db: None) -> World:
+    """The same, built once for the module: for modules that have no test without it."""
+    return deepcopy(_one_world)

@@ -14,9 +14,11 @@ from payments.providers.base import Outcome
 from tests.console.conftest import SignIn
 from tests.console.world import World
 from tests.factories import captured_transaction, new_transaction, sale_of, settle
+from tests.support.days import whole_today
 
 
 def test_today_per_method(account: ProviderAccount, sign_in: SignIn) -> None:
+    whole_today()
     now = timezone.now()
     for _ in range(2):
         captured_transaction(account, now=now)
@@ -33,6 +35,7 @@ def test_today_per_method(account: ProviderAccount, sign_in: SignIn) -> None:
 
 
 def test_live_is_apart_from_test(account: ProviderAccount, sign_in: SignIn) -> None:
+    whole_today()
     captured_transaction(account, now=timezone.now())
 
     text = sign_in("support").get("/admin/?mode=live").content.decode()

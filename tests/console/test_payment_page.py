@@ -13,16 +13,16 @@ from tests.console.world import World
 from tests.factories import attempt, captured_transaction, new_hosted, new_transaction, sale_of, settle
 
 
-def _url(world: World) -> str:
-    return f"/admin/payments/transaction/{world.transaction.pk}/change/"
+def _url(shared_world: World) -> str:
+    return f"/admin/payments/transaction/{shared_world.transaction.pk}/change/"
 
 
-def test_it_shows_everything_at_once(world: World, sign_in: SignIn) -> None:
-    response = sign_in("superuser").get(_url(world))
+def test_it_shows_everything_at_once(shared_world: World, sign_in: SignIn) -> None:
+    response = sign_in("superuser").get(_url(shared_world))
     text = response.content.decode()
 
     page = response.context["page"]
-    refund = world.transaction.refunds.get()
+    refund = shared_world.transaction.refunds.get()
     assert [(total.currency, total.debit_minor, total.credit_minor) for total in page.totals] == [
         ("MYR", 12_650, 12_650)  # 100.00 captured, 1.50 fee, 25.00 refunded
     ]
@@ -40,7 +40,7 @@ def test_it_shows_everything_at_once(world: World, sign_in: SignIn) -> None:
         "MB42",
         "INV-77",
         "nurul@payer.example",
-        sale_of(world.transaction).reference,
+        sale_of(shared_world.transaction).reference,
         refund.operation.reference,
         "Damaged",
         "https://kedai.example/hook",
@@ -50,31 +50,31 @@ def test_it_shows_everything_at_once(world: World, sign_in: SignIn) -> None:
         assert shown in text, shown
 
 
-def test_times_are_the_operators_with_utc_beside(world: World, sign_in: SignIn) -> None:
+def test_times_are_the_operators_with_utc_beside(shared_world: World, sign_in: SignIn) -> None:
     client = sign_in("superuser")
     client.cookies["console_zone"] = "America/Sao_Paulo"
 
-    text = client.get(_url(world)).content.decode()
+    text = client.get(_url(shared_world)).content.decode()
 
     assert 'title="2026-03-02 04:00:00 UTC">2 Mar 2026 01:00:00</time>' in text
 
 
-def test_an_invented_zone_is_the_offices(world: World, sign_in: SignIn) -> None:
+def test_an_invented_zone_is_the_offices(shared_world: World, sign_in: SignIn) -> None:
     client = sign_in("superuser")
     client.cookies["console_zone"] = "../../etc/passwd"
 
-    assert 'UTC">2 Mar 2026 12:00:00</time>' in client.get(_url(world)).content.decode()
+    assert 'UTC">2 Mar 2026 12:00:00</time>' in client.get(_url(shared_world)).content.decode()
 
 
-def test_what_a_payer_wrote_is_escaped(world: World, sign_in: SignIn) -> None:
-    text = sign_in("superuser").get(_url(world)).content.decode()
+def test_what_a_payer_wrote_is_escaped(shared_world: World, sign_in: SignIn) -> None:
+    text = sign_in("superuser").get(_url(shared_world)).content.decode()
 
     assert "Nurul &lt;script&gt;" in text
     assert "<script>alert(1)" not in text
 
 
-def test_it_shows_only_what_the_role_may_see(world: World, sign_in: SignIn) -> None:
-    response = sign_in("support").get(_url(world))
+def test_it_shows_only_what_the_role_may_see(shared_world: World, sign_in: SignIn) -> None:
+    response = sign_in("support").get(_url(shared_world))
     text = response.content.decode()
 
     assert (response.context["page"].entries, response.context["page"].events) == (None, None)
@@ -84,7 +84,7 @@ def test_it_shows_only_what_the_role_may_see(world: World, sign_in: SignIn) -> N
         assert hidden not in text, hidden
 
 
-def test_an_open_conflict_stands_at_the_top(world: World, sign_in: SignIn) -> None:
+def test_an_open_conflict_stands_at_the_top(shared_world: World, sign_in: SignIn) -> None:
     item = ReviewItem.objects.get()
 
     text = sign_in("support").get(f"/admin/payments/transaction/{item.payment.transaction_id}/change/").content.decode()
@@ -92,11 +92,11 @@ def test_an_open_conflict_stands_at_the_top(world: World, sign_in: SignIn) -> No
     assert "Asked for 100.00 MYR, the provider moved 90.00 MYR." in text
 
 
-def test_buttons_stand_where_they_can_work(world: World, sign_in: SignIn) -> None:
+def test_buttons_stand_where_they_can_work(shared_world: World, sign_in: SignIn) -> None:
     client = sign_in("refunds")
-    unpaid = new_transaction(world.account).transaction
+    unpaid = new_transaction(shared_world.account).transaction
 
-    paid_page = client.get(_url(world)).content.decode()
+    paid_page = client.get(_url(shared_world)).content.decode()
     unpaid_page = client.get(f"/admin/payments/transaction/{unpaid.pk}/change/").content.decode()
 
     assert 'id="refund-button"' in paid_page
@@ -105,13 +105,13 @@ def test_buttons_stand_where_they_can_work(world: World, sign_in: SignIn) -> Non
     assert f"/admin/payments/operation/{sale_of(unpaid).pk}/look-up/" in unpaid_page
 
 
-def test_it_costs_the_same_queries_whatever_happened(world: World, sign_in: SignIn) -> None:
+def test_it_costs_the_same_queries_whatever_happened(shared_world: World, sign_in: SignIn) -> None:
     client = sign_in("superuser")
-    plain = captured_transaction(world.account)
-    client.get(_url(world))
+    plain = captured_transaction(shared_world.account)
+    client.get(_url(shared_world))
 
     with CaptureQueriesContext(connection) as many:
-        client.get(_url(world))
+        client.get(_url(shared_world))
     with CaptureQueriesContext(connection) as few:
         client.get(f"/admin/payments/transaction/{plain.pk}/change/")
 
@@ -123,19 +123,19 @@ def test_an_unknown_transaction_leads_back(sign_in: SignIn) -> None:
     assert sign_in("superuser").get("/admin/payments/transaction/txn_none/change/").status_code == 302
 
 
-def test_the_lists_own_link_leads_to_the_page(world: World, sign_in: SignIn) -> None:
+def test_the_lists_own_link_leads_to_the_page(shared_world: World, sign_in: SignIn) -> None:
     """Django's lists quote ids in their links ("txn_5F01..."), our pages do not: both lead to the payment page."""
     client = sign_in("superuser")
     listed = client.get("/admin/payments/transaction/").content.decode()
-    quoted = f"/admin/payments/transaction/{quote(world.transaction.pk)}/change/"
+    quoted = f"/admin/payments/transaction/{quote(shared_world.transaction.pk)}/change/"
 
     assert quoted in listed
-    assert quoted != _url(world)
-    assert client.get(quoted).context["page"].transaction == world.transaction
+    assert quoted != _url(shared_world)
+    assert client.get(quoted).context["page"].transaction == shared_world.transaction
 
 
-def test_a_payers_own_choice_shows_every_attempt(world: World, sign_in: SignIn) -> None:
-    account = world.transaction.payments.get().provider_account
+def test_a_payers_own_choice_shows_every_attempt(shared_world: World, sign_in: SignIn) -> None:
+    account = shared_world.transaction.payments.get().provider_account
     hosted = new_hosted(account)
     url = f"/admin/payments/transaction/{quote(hosted.pk)}/change/"
     client = sign_in("superuser")

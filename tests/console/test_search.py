@@ -37,14 +37,14 @@ from tests.factories import ProviderAccountFactory, captured_transaction, sale_o
         "lower case payment_trans_id",
     ],
 )
-def test_a_reference_finds_its_transaction(kind: str, world: World, sign_in: SignIn) -> None:
+def test_a_reference_finds_its_transaction(kind: str, shared_world: World, sign_in: SignIn) -> None:
     captured_transaction(ProviderAccountFactory(), external_reference="OTHER", payer_email="other@payer.example")
-    payment, refund = world.transaction.payments.get(), Refund.objects.get()
+    payment, refund = shared_world.transaction.payments.get(), Refund.objects.get()
     term = {
-        "transaction id": world.transaction.pk,
+        "transaction id": shared_world.transaction.pk,
         "payment_trans_id": payment.payment_trans_id,
         "external reference": "INV-77",
-        "operation reference": sale_of(world.transaction).reference,
+        "operation reference": sale_of(shared_world.transaction).reference,
         "refund id": refund.pk,
         "refund operation": refund.operation.reference,
         "provider reference": "FPX990",
@@ -59,22 +59,22 @@ def test_a_reference_finds_its_transaction(kind: str, world: World, sign_in: Sig
     found = client.get("/admin/payments/transaction/", {"q": f" {term} "}).context["cl"].queryset
     payments = client.get("/admin/payments/payment/", {"q": term}).context["cl"].queryset
 
-    assert [transaction.pk for transaction in found] == [world.transaction.pk]
+    assert [transaction.pk for transaction in found] == [shared_world.transaction.pk]
     assert [found_payment.pk for found_payment in payments] == [payment.pk]
 
 
-def test_a_merchants_code_finds_all_of_it(world: World, sign_in: SignIn) -> None:
+def test_a_merchants_code_finds_all_of_it(shared_world: World, sign_in: SignIn) -> None:
     captured_transaction(ProviderAccountFactory())
     client = sign_in("support")
 
     found = client.get("/admin/payments/transaction/", {"q": "kedai"}).context["cl"].queryset
 
-    assert {transaction.merchant_id for transaction in found} == {world.merchant.pk}
+    assert {transaction.merchant_id for transaction in found} == {shared_world.merchant.pk}
     assert found.count() == 2
 
 
 @pytest.mark.parametrize("term", ["' OR 1=1 --", "%", "x" * 10_000, "\x00"])
-def test_a_strange_term_finds_nothing(term: str, world: World, sign_in: SignIn) -> None:
+def test_a_strange_term_finds_nothing(term: str, shared_world: World, sign_in: SignIn) -> None:
     response = sign_in("support").get("/admin/payments/transaction/", {"q": term})
 
     assert response.status_code == 200
@@ -82,8 +82,10 @@ def test_a_strange_term_finds_nothing(term: str, world: World, sign_in: SignIn) 
 
 
 @pytest.mark.parametrize("name", ["break", "match", "statementline"])
-def test_lists_of_reconciliation_are_searched_by_whole_references(name: str, world: World, sign_in: SignIn) -> None:
-    operation = sale_of(world.transaction)
+def test_lists_of_reconciliation_are_searched_by_whole_references(
+    name: str, shared_world: World, sign_in: SignIn
+) -> None:
+    operation = sale_of(shared_world.transaction)
     line = StatementLine.objects.get(matches__operation=operation)
     client = sign_in("auditor")
 

@@ -12,13 +12,13 @@ from tests.console.conftest import SignIn
 from tests.console.world import SECRET, World
 
 
-def test_no_page_shows_a_secret(world: World, sign_in: SignIn) -> None:
+def test_no_page_shows_a_secret(shared_world: World, sign_in: SignIn) -> None:
     client = sign_in("superuser")
     key, endpoint = ApiKey.objects.get(), WebhookEndpoint.objects.get()
     secrets = [
-        world.merchant.eps_api_key_sealed,
-        world.merchant.pass_phrase_sealed,
-        world.account.credentials_sealed,
+        shared_world.merchant.eps_api_key_sealed,
+        shared_world.merchant.pass_phrase_sealed,
+        shared_world.account.credentials_sealed,
         endpoint.secret_sealed,
         MerchantUser.objects.get().password,
         bytes(RefreshToken.objects.get().token_hash).hex(),
@@ -30,10 +30,10 @@ def test_no_page_shows_a_secret(world: World, sign_in: SignIn) -> None:
         "BEGIN PRIVATE KEY",
     ]
     pages = [
-        f"merchants/merchant/{world.merchant.pk}/change/",
+        f"merchants/merchant/{shared_world.merchant.pk}/change/",
         f"merchants/merchantuser/{MerchantUser.objects.get().pk}/change/",
         f"merchants/refreshtoken/{RefreshToken.objects.get().pk}/change/",
-        f"merchants/provideraccount/{world.account.pk}/change/",
+        f"merchants/provideraccount/{shared_world.account.pk}/change/",
         f"merchants/apikey/{key.pk}/change/",
         f"notifications/webhookendpoint/{endpoint.pk}/change/",
         *(f"common/proposal/{proposal.pk}/change/" for proposal in Proposal.objects.all()),
@@ -66,17 +66,17 @@ def test_no_page_shows_a_secret(world: World, sign_in: SignIn) -> None:
         "payments/payment/?provider_account__credentials_sealed__startswith=v1",
     ],
 )
-def test_filters_are_no_oracle(query: str, world: World, sign_in: SignIn) -> None:
+def test_filters_are_no_oracle(query: str, shared_world: World, sign_in: SignIn) -> None:
     assert sign_in("superuser").get(f"/admin/{query}").status_code == 400
 
 
-def test_the_filters_of_a_page_work(world: World, sign_in: SignIn) -> None:
+def test_the_filters_of_a_page_work(shared_world: World, sign_in: SignIn) -> None:
     client = sign_in("superuser")
-    shown = f"?status__exact=PARTIALLY_REFUNDED&merchant__id__exact={world.merchant.pk}&live__exact=0&method=fpx&provider=fpx"
+    shown = f"?status__exact=PARTIALLY_REFUNDED&merchant__id__exact={shared_world.merchant.pk}&live__exact=0&method=fpx&provider=fpx"
 
     found = client.get(f"/admin/payments/transaction/{shown}").context["cl"].queryset
 
-    assert [transaction.pk for transaction in found] == [world.transaction.pk]
+    assert [transaction.pk for transaction in found] == [shared_world.transaction.pk]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_the_filters_of_a_page_work(world: World, sign_in: SignIn) -> None:
         ("notifications/webhookdelivery/?event=transaction.created&endpoint__live__exact=0", 1),
     ],
 )
-def test_each_kind_of_filter_is_let_through(query: str, found: int, world: World, sign_in: SignIn) -> None:
+def test_each_kind_of_filter_is_let_through(query: str, found: int, shared_world: World, sign_in: SignIn) -> None:
     response = sign_in("superuser").get(f"/admin/{query}")
 
     assert response.status_code == 200

@@ -19,7 +19,6 @@ from merchants.services.users import merchant_user_create
 from tests.factories import new_account
 from tests.fuzz.fuzzer import Figures, fuzz, report
 from tests.sdk.given import Shop, open_shop
-from tests.support.api import _fresh_caches  # noqa: F401  # fixture
 
 pytestmark = pytest.mark.django_db(transaction=True)
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "5"))
@@ -29,7 +28,7 @@ OF_NOBODY = {"POST /api/v1/auth/login", "POST /api/v1/auth/refresh", "POST /api/
 
 
 @pytest.fixture
-def shop(live_server: Any, settings: Any, sandbox_url: str, _fresh_caches: None) -> Shop:  # noqa: F811  # the fixture
+def shop(live_server: Any, settings: Any, sandbox_url: str) -> Shop:
     settings.PUBLIC_BASE_URL = live_server.url
     shop = open_shop(live_server.url, sandbox_url)
     for account_id in ("acc_1", "acc_2"):

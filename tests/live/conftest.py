@@ -10,7 +10,7 @@ from django.conf import LazySettings
 from django.db import connection
 
 from tests.live.server import LiveServer
-from tests.support.api import _fresh_caches, api  # noqa: F401  # fixtures
+from tests.support.api import api  # noqa: F401  # fixture
 from tests.support.databases import database_url
 
 

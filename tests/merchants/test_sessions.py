@@ -46,7 +46,7 @@ HERE = Here()
 
 
 @pytest.fixture
-def user(_fresh_caches: None, db: None) -> MerchantUser:
+def user(db: None) -> MerchantUser:
     HERE.address = f"2001:db8::{secrets.randbits(16):x}:{secrets.randbits(16):x}"
     HERE.name = f"nurul-{secrets.token_hex(4)}"
     return merchant_user_create(

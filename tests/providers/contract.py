@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
 from typing import ClassVar
 
 import pytest
@@ -28,8 +27,8 @@ from payments.providers.forms import parse
 from payments.providers.registry import identify
 from tests.providers.listener import Listener
 from tests.providers.shop import Shop, open_shop
+from tests.support.days import whole_today
 
-MALAYSIA = timezone(timedelta(hours=8))
 PAID = Money(15000, "MYR")
 
 
@@ -244,7 +243,7 @@ class ProviderContract:
     # -- reference data --------------------------------------------------------------------------------------------
 
     def test_the_statement_of_the_day_lists_what_moved(self, shop: Shop) -> None:
-        day = datetime.now(MALAYSIA).date()
+        day = whole_today()
         original, report = shop.paid(self.opening)
         requests = [shop.follow_up(kind, "150.00", original, report) for kind in self.follow_ups]
         for request in requests:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
-from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 import pytest
 import requests
 
 from tests.sandbox.merchants import FpxSeller, MigsMerchant
+from tests.support.days import whole_today
 
 FPX_HEADER = "TXN_TYPE,SELLER_ID,FPX_TXN_ID,SELLER_EX_ORDER_NO,TXN_TIME,BUYER_BANK,CURRENCY,AMOUNT,FEE,NET,STATUS"
 MIGS_HEADER = (
@@ -20,7 +19,7 @@ MIGS_HEADER = (
 
 
 def today() -> str:
-    return datetime.now(ZoneInfo("Asia/Kuala_Lumpur")).date().isoformat()
+    return whole_today().isoformat()
 
 
 def statement(one: FpxSeller | MigsMerchant, day: str, /, **query: str) -> list[list[str]]:

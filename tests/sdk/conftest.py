@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from tests.sdk.given import Shop, open_shop
-from tests.support.api import _fresh_caches  # noqa: F401  # fixture
 
 
 @pytest.fixture

@@ -1,9 +1,9 @@
-"""A merchant's side of the API, and what every API test needs: empty caches, and proof that nothing was written."""
+"""A merchant's side of the API, and what every API test needs: proof that nothing was written."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -11,12 +11,8 @@ from django.http import HttpResponse
 from django.test import Client
 
 from common.models import AuditRecord, Fact
-from merchants import credentials
-from merchants.api import throttling
 from merchants.models import ApiKey, IdempotencyRecord, Merchant
-from merchants.selectors import forget_accounts
 from payments.models import Operation, Payment, Refund, Transaction
-from payments.selectors import forget_banks
 from tests.factories import ApiKeyFactory, MerchantFactory, ProviderAccountFactory, api_key_secret
 
 COUNTED = (Transaction, Payment, Operation, Refund, Fact, AuditRecord, IdempotencyRecord)
@@ -84,21 +80,6 @@ def refusal(response: HttpResponse, status: int, code: str) -> dict[str, Any]:
     return error
 
 
-@pytest.fixture(autouse=True)
-def _fresh_caches() -> Iterator[None]:
-    def forget() -> None:
-        credentials.forget_keys()
-        credentials.forget_sessions()
-        forget_accounts()
-        forget_banks()
-        throttling._local.clear()
-        throttling._redis_retry_at = 0.0
-
-    forget()
-    yield
-    forget()
-
-
 @pytest.fixture
-def api(_fresh_caches: None, db: None) -> Api:
+def api(db: None) -> Api:
     return api_for()

@@ -1,4 +1,4 @@
-"""Databases of one test run: each is a clone of the one that was migrated."""
+"""Databases of one test run: each is a clone of the one that was migrated, and is as empty after each test."""
 
 from __future__ import annotations
 
@@ -35,6 +35,44 @@ def clone(template: str, name: str) -> Iterator[str]:
     finally:
         with psycopg.connect(database_url("postgres"), autocommit=True) as admin:
             admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+# What `migrate` and `sync_roles` have made; and above this size a table is quicker truncated than its rows are deleted.
+_KEPT = ("django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
+_LARGE_BYTES = 4_000_000
+_TABLES = """
+    SELECT relname, pg_relation_size(oid) FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND relname <> ALL(%s)
+"""
+_FUNCTIONS = ("counterfoil_append_only", "counterfoil_no_delete")
+
+
+def empty_tables() -> None:
+    """Delete what a test has committed. Truncating them all, as Django does, costs a third of a second: hundreds of files.
+
+    In one transaction, which no other connection sees from inside, keys are not looked at and the rules that refuse a DELETE let it pass.
+    """
+    from django.db import connection, transaction
+
+    from merchants.roles import ROLES
+
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(_TABLES, [list(_KEPT)])
+        tables = dict(cursor.fetchall())
+        if max(tables.values()) > _LARGE_BYTES:
+            cursor.execute(f"TRUNCATE {', '.join(tables)}")
+        else:
+            cursor.execute("SELECT pg_get_functiondef(f::regproc) FROM unnest(%s::text[]) f", [list(_FUNCTIONS)])
+            definitions = [definition for (definition,) in cursor.fetchall()]
+            lenient = "CREATE OR REPLACE FUNCTION {}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END'"
+            statements = ["SET LOCAL session_replication_role = replica", *map(lenient.format, _FUNCTIONS)]
+            statements += [f"DELETE FROM {table}" for table, size in tables.items() if size]
+            cursor.execute(";".join([*statements, *definitions]))
+        cursor.execute(
+            "DELETE FROM auth_group_permissions p USING auth_group g WHERE g.id = p.group_id AND g.name <> ALL(%s)",
+            [list(ROLES)],
+        )
+        cursor.execute("DELETE FROM auth_group WHERE name <> ALL(%s)", [list(ROLES)])
 
 
 @contextmanager

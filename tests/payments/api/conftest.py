@@ -1,1 +1,1 @@
-from tests.support.api import _fresh_caches, api  # noqa: F401  # fixtures
+from tests.support.api import api  # noqa: F401  # fixture

@@ -36,7 +36,7 @@ AMOUNTS = (
 
 
 @pytest.fixture
-def shop(_fresh_caches: None, db: None) -> Api:
+def shop(db: None) -> Api:
     """Two settlements: a day with a refund, a dispute and a reserve; the day after with its release and what was carried over."""
     api = api_for(scopes=["settlement:read"])
     account = api.merchant.provider_accounts.get(provider="migs")
