@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import deepcopy
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -17,6 +20,7 @@ from tests.payments.verify.test_verify_books import rules_lifted
 from tests.reconciliation.given import Listed, imported, listed, reconciled
 from tests.reconciliation.test_closing import signed
 from tests.reconciliation.test_resolutions import LATER, approved, proposed
+from tests.support.once import given_once
 
 pytestmark = pytest.mark.django_db
 
@@ -31,8 +35,18 @@ TABLES = (
 )
 
 
+@pytest.fixture(scope="module")
+def _account(django_db_setup: None, django_db_blocker: Any) -> Iterator[ProviderAccount]:
+    with given_once(django_db_blocker, build_account) as made:
+        yield made
+
+
 @pytest.fixture
-def account() -> ProviderAccount:
+def account(_account: ProviderAccount, db: None) -> ProviderAccount:
+    return deepcopy(_account)
+
+
+def build_account() -> ProviderAccount:
     """A line too many was written off, a payment is not listed, and the day was signed with that."""
     account = ProviderAccountFactory(created_at=NOW - timedelta(days=30))
     sale = sale_of(captured_transaction(account))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
 import pytest
 from django.db import connection
 
@@ -24,6 +28,7 @@ from tests.reconciliation.paying import (
     yes,
 )
 from tests.reconciliation.test_payout_breaks import DUE, bank, compared
+from tests.support.once import given_once
 
 pytestmark = pytest.mark.django_db
 TABLES = (
@@ -39,8 +44,18 @@ TABLES = (
 )
 
 
+@pytest.fixture(scope="module")
+def _day(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    with given_once(django_db_blocker, payouts_day) as made:
+        yield made
+
+
 @pytest.fixture
-def day() -> None:
+def day(_day: None, db: None) -> None:
+    return deepcopy(_day)
+
+
+def payouts_day() -> None:
     """Every way a payout can stand: waiting, by book, with the bank, proven, said to be paid, come back."""
     our_bank()
     proposed(to_bank())

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from copy import deepcopy
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -14,14 +17,25 @@ from tests.factories import NOW, captured_transaction
 from tests.payments.verify.books import SETTLEMENTS, proven_elsewhere, wrong
 from tests.payments.verify.test_verify_books import rules_lifted
 from tests.reconciliation.test_settle import AFTER, DAY, LATER_ASKED, agreed, book_other, given_back, priced, settled
+from tests.support.once import given_once
 
 pytestmark = pytest.mark.django_db
 LATER = LATER_ASKED
 TABLES = ("settlement", "settlement_line", "settlement_reserve_release", "posting", "journal_entry", "fact")
 
 
+@pytest.fixture(scope="module")
+def _merchant(django_db_setup: None, django_db_blocker: Any) -> Iterator[Merchant]:
+    with given_once(django_db_blocker, build_merchant) as made:
+        yield made
+
+
 @pytest.fixture
-def merchant() -> Merchant:
+def merchant(_merchant: Merchant, db: None) -> Merchant:
+    return deepcopy(_merchant)
+
+
+def build_merchant() -> Merchant:
     """Four days: a reserve held and released, a negative net carried over and made good, something not settled yet; both modes."""
     account = priced()
     live = priced(merchant=account.merchant, live=True)
