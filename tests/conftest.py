@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -24,6 +25,12 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("suite")
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What is imported by now stays: nobody has to look through it for garbage again and again."""
+    gc.collect()
+    gc.freeze()
+
+
 def _migrate(database: str) -> None:
     from django.core.management import call_command
     from django.db import connection
@@ -32,7 +39,9 @@ def _migrate(database: str) -> None:
 
     grant_app_role(database_url(database), role_of(os.environ["TEST_APP_URL"]))
     use_database(database)
+    gc.disable()  # thousands of short-lived model classes: a third of the time went into looking for others
     call_command("migrate", verbosity=0)
+    gc.enable()
     sync_roles()
     connection.close()
 
