@@ -55,6 +55,7 @@ def empty_tables() -> None:
     from django.db import connection, transaction
 
     from merchants.roles import ROLES
+    from reconciliation.sources import sync_sources
 
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_TABLES, [list(_KEPT)])
@@ -73,6 +74,7 @@ def empty_tables() -> None:
             [list(ROLES)],
         )
         cursor.execute("DELETE FROM auth_group WHERE name <> ALL(%s)", [list(ROLES)])
+        sync_sources()  # which `migrate` has made too
 
 
 @contextmanager
