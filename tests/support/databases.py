@@ -39,6 +39,7 @@ def clone(template: str, name: str) -> Iterator[str]:
 
 # What `migrate` and `sync_roles` have made; and above this size a table is quicker truncated than its rows are deleted.
 _KEPT = ("django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
+_APPS = ("common", "merchants", "payments", "notifications", "reconciliation")
 _LARGE_BYTES = 4_000_000
 _TABLES = """
     SELECT relname, pg_relation_size(oid) FROM pg_class
@@ -52,10 +53,11 @@ def empty_tables() -> None:
 
     In one transaction, which no other connection sees from inside, keys are not looked at and the rules that refuse a DELETE let it pass.
     """
+    from django.apps import apps
     from django.db import connection, transaction
+    from django.db.models.signals import post_migrate
 
     from merchants.roles import ROLES
-    from reconciliation.sources import sync_sources
 
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(_TABLES, [list(_KEPT)])
@@ -74,7 +76,9 @@ def empty_tables() -> None:
             [list(ROLES)],
         )
         cursor.execute("DELETE FROM auth_group WHERE name <> ALL(%s)", [list(ROLES)])
-        sync_sources()  # which `migrate` has made too
+        for name in _APPS:  # rows that `migrate` has made too
+            app = apps.get_app_config(name)
+            post_migrate.send(app, app_config=app, verbosity=0, interactive=False, using="default", apps=apps)
 
 
 @contextmanager
