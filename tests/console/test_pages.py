@@ -64,7 +64,7 @@ def _flat(urls: list[Any]) -> Iterator[URLPattern]:
 
 
 @pytest.mark.parametrize("key", ["\x00", "a\x00b"])
-def test_an_address_that_is_no_key_is_not_found(world: World, sign_in: SignIn, key: str) -> None:
+def test_an_address_that_is_no_key_is_not_found(shared_world: World, sign_in: SignIn, key: str) -> None:
     client = sign_in("superuser")
     addresses = _addresses()
     assert {name for name, _ in addresses} >= {

@@ -148,7 +148,7 @@ def test_the_audit_log_and_the_facts_are_searched_through_indexes(name: str, ter
     assert "Seq Scan" not in plan, plan
 
 
-def test_a_request_and_a_person_are_found_in_the_audit_log(world: World, sign_in: SignIn) -> None:
+def test_a_request_and_a_person_are_found_in_the_audit_log(shared_world: World, sign_in: SignIn) -> None:
     common: dict[str, Any] = {"subject_type": "break", "subject_id": "77", "now": timezone.now()}
     record_action(actor=Actor("operator:Zainab", request_id="req_by_zainab"), action="break.assigned", **common)
     record_action(actor=Actor("merchant:zainab/key:1", request_id="req_other"), action="x", **common)
