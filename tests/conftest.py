@@ -35,14 +35,11 @@ def _migrate(database: str) -> None:
     from django.core.management import call_command
     from django.db import connection
 
-    from merchants.roles import sync_roles
-
     grant_app_role(database_url(database), role_of(os.environ["TEST_APP_URL"]))
     use_database(database)
     gc.disable()  # thousands of short-lived model classes: a third of the time went into looking for others
     call_command("migrate", verbosity=0)
     gc.enable()
-    sync_roles()
     connection.close()
 
 

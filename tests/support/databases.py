@@ -37,7 +37,7 @@ def clone(template: str, name: str) -> Iterator[str]:
             admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-# What `migrate` and `sync_roles` have made; and above this size a table is quicker truncated than its rows are deleted.
+# What `migrate` has made and tests leave alone; and above this size a table is quicker truncated than its rows are deleted.
 _KEPT = ("django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
 _APPS = ("common", "merchants", "payments", "notifications", "reconciliation")
 _LARGE_BYTES = 4_000_000
