@@ -155,9 +155,19 @@ def _worth_it(book: Book, terms: SettlementTerms, last: Settlement | None, days:
     return [
         day
         for day in days
-        if (earliest is not None and cut_off_at(day, terms.cut_off, book.zone) > earliest)
+        if (day == days[-1] and _leaves_now(last, terms))
+        or (earliest is not None and cut_off_at(day, terms.cut_off, book.zone) > earliest)
         or (release is not None and day >= release)
     ]
+
+
+def _leaves_now(last: Settlement | None, terms: SettlementTerms) -> bool:
+    """Whether what the last settlement carried over is enough to be paid out by itself, as terms stand now."""
+    return last is not None and last.state == SettlementState.CARRIED and _pays(last.net_minor, terms)
+
+
+def _pays(net_minor: int, terms: SettlementTerms) -> bool:
+    return net_minor > 0 and net_minor >= terms.minimum_payout_minor
 
 
 def _parameters(book: Book, terms: SettlementTerms, last: Settlement | None) -> dict[str, Any]:
@@ -186,7 +196,7 @@ def _settle(book: Book, day: date, seen: _Seen, actor: Actor, now: datetime) -> 
         settlement = Settlement(id=new_id("stl"), **book.key, terms_id=terms.pk or None, day=day, period_to=until)
         first = _claim(settlement, _parameters(book, terms, last), seen)
         releases = list(_reserves(book).filter(reserve_release_on__lte=day).order_by("day"))
-        if settlement.line_count == 0 and not releases:
+        if settlement.line_count == 0 and not releases and not _leaves_now(last, terms):
             return None
         settlement.reserve_released_minor = sum(held.reserve_held_minor for held in releases)
         settlement.period_from = last.period_to if last else (first or until - timedelta(days=1))
@@ -243,7 +253,7 @@ def _conclude(settlement: Settlement, terms: SettlementTerms, last: Settlement |
         settlement.day + timedelta(days=terms.reserve_days) if settlement.reserve_held_minor else None
     )
     settlement.net_minor = before - settlement.reserve_held_minor
-    pays = settlement.net_minor > 0 and settlement.net_minor >= terms.minimum_payout_minor
+    pays = _pays(settlement.net_minor, terms)
     settlement.state = SettlementState.CREATED if pays else SettlementState.CARRIED
     settlement.pay_on = pay_on(settlement.day, terms.pay_after_days, holidays_of(terms.calendar))
 

@@ -13,14 +13,15 @@ from __future__ import annotations
 OWN_FACT = "settlement.created"
 
 # What of a merchant's account no line has claimed. `due`: false for payments whose captures the provider's statement has not proven yet, where
-# the terms ask for that (`%(proven)s`).
+# the terms ask for that (`%(proven)s`). What people took as paid, of another amount or after the end, has to be proven like the rest.
 _OPEN = """
     SELECT e.id, e.booked_at, e.fact_name, min(p.id) AS first,
            -sum(p.amount_minor) AS net, coalesce(-sum(p.amount_minor) FILTER (WHERE p.amount_minor < 0), 0) AS credited,
            coalesce(sum(p.amount_minor) FILTER (WHERE p.amount_minor > 0), 0) AS debited,
            NOT %(proven)s OR e.fact_name NOT LIKE 'payment.%%' OR NOT EXISTS (
                SELECT FROM payment y JOIN operation o ON o.payment_id = y.id
-               WHERE y.transaction_id = e.transaction_id AND o.kind IN ('SALE', 'CAPTURE') AND o.state = 'SUCCEEDED'
+               WHERE y.transaction_id = e.transaction_id AND o.kind IN ('SALE', 'CAPTURE')
+                   AND (o.state = 'SUCCEEDED' OR EXISTS (SELECT FROM review_item r WHERE r.operation_id = o.id AND r.accepted_minor > 0))
                    AND NOT EXISTS (SELECT FROM reconciliation_match m WHERE m.operation_id = o.id)) AS due
     FROM posting p JOIN journal_entry e ON e.id = p.entry_id
     WHERE p.account_id = %(payable)s AND p.id > %(floor)s AND e.fact_name <> %(own)s

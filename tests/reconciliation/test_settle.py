@@ -20,14 +20,28 @@ from merchants.models import Merchant, ProviderAccount
 from payments.ledger.accounts import AccountRef
 from payments.ledger.post import post
 from payments.ledger.recipes import Leg, Parties
-from payments.models import JournalEntry, Operation, Posting
+from payments.models import JournalEntry, Operation, Posting, ReviewItem
 from payments.models.ledger import AccountKind
+from payments.providers.base import Outcome
 from payments.services.refunds import refund_request
-from reconciliation.models import Settlement, SettlementLine, SettlementState, SettlementTerms
+from payments.states import Decision
+from reconciliation.models import (
+    Comparison,
+    Match,
+    MatchGroup,
+    MatchRule,
+    ReconciliationRun,
+    Settlement,
+    SettlementLine,
+    SettlementState,
+    SettlementTerms,
+)
 from reconciliation.services.settle import books, settle_book, settlement_move
 from reconciliation.services.terms import NewTerms
-from tests.factories import NOW, ProviderAccountFactory, captured_transaction, sale_of, settle
+from tests.factories import NOW, ProviderAccountFactory, captured_transaction, new_transaction, sale_of, settle
 from tests.factories.agreed import terms_agreed
+from tests.payments.deciding import decided
+from tests.payments.verify.books import wrong
 from tests.reconciliation.given import NOON, imported, listed, reconciled
 
 pytestmark = pytest.mark.django_db
@@ -243,6 +257,33 @@ def test_less_than_the_minimum_payout_is_carried_over() -> None:
     assert (paid.net_minor, paid.state, owed(account.merchant)) == (19_661, "CREATED", 0)
 
 
+def test_what_was_carried_over_leaves_when_the_minimum_is_lowered_though_nothing_new_is_booked() -> None:
+    account = priced()
+    agreed(account.merchant, minimum_payout_minor=10_000)
+    captured_transaction(account)
+    [small] = settled(account.merchant)
+    day, night = DAY + timedelta(days=1), AFTER + timedelta(days=1)
+    assert (small.state, settled(account.merchant, day, night)) == ("CARRIED", [])
+
+    agreed(account.merchant, minimum_payout_minor=9_830)
+    [paid] = settled(account.merchant, day + timedelta(days=3), night + timedelta(days=3))
+
+    assert (paid.line_count, paid.carried_from, paid.net_minor, paid.state) == (0, small, 9_830, "CREATED")
+    assert (paid.day, paid.period_from) == (day + timedelta(days=3), small.period_to)
+    assert (owed(account.merchant), owed(account.merchant, AccountKind.PAYOUT_IN_TRANSIT)) == (0, 9_830)
+    assert settled(account.merchant, day + timedelta(days=4), night + timedelta(days=4)) == []
+    assert wrong() == {}
+
+
+def test_a_debt_that_was_carried_over_makes_no_settlement_by_itself() -> None:
+    account = priced()
+    given_back(account, 10_000)
+    settled(account.merchant)
+
+    assert settled(account.merchant, DAY + timedelta(days=1), AFTER + timedelta(days=1)) == []
+    assert Settlement.objects.get().net_minor == -170
+
+
 def test_a_reserve_is_held_back_and_released_once_when_its_days_are_over() -> None:
     account = priced()
     agreed(account.merchant, reserve_basis_points=333, reserve_days=2)
@@ -323,6 +364,32 @@ def test_only_what_a_statement_has_proven_is_settled_where_the_terms_say_so() ->
     reconciled(account, day=DAY + timedelta(days=1))
     [later] = settled(account.merchant, DAY + timedelta(days=1), AFTER + timedelta(days=1))
     assert later.lines.get().entry.transaction == unproven
+
+
+@pytest.mark.parametrize("end", [Outcome.SUCCEEDED, Outcome.DECLINED])
+def test_what_people_took_as_paid_is_proven_by_a_statement_too(end: Outcome) -> None:
+    account = priced()
+    agreed(account.merchant, only_proven=True)
+    operation = sale_of(new_transaction(account).transaction)
+    if end is not Outcome.SUCCEEDED:
+        settle(operation, end)
+    settle(operation, amount=Money(9_000, "MYR"), provider_reference="F1")  # 100.00 was asked for, or it had ended
+    decided(ReviewItem.objects.get(), Decision.ACCEPT)
+    assert owed(account.merchant) == 8_845
+
+    assert settled(account.merchant) == []
+
+    assert (SettlementLine.objects.count(), owed(account.merchant)) == (0, 8_845)
+    operation.refresh_from_db()
+    run = ReconciliationRun.objects.create(
+        id="run_1", provider="fpx", live=False, day=DAY, actor="system:test", started_at=NOW
+    )
+    group = MatchGroup.objects.create(
+        id="mtg_1", comparison=Comparison.LEDGER, rule=MatchRule.REFERENCE, run=run, created_at=NOW
+    )
+    Match.objects.create(operation=operation, group=group, rule=MatchRule.REFERENCE)
+    [made] = settled(account.merchant)
+    assert (made.net_minor, made.line_count) == (8_845, 1)
 
 
 # -- what the database itself refuses --------------------------------------------------------------------------------
