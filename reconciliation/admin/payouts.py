@@ -43,7 +43,7 @@ from reconciliation.models import (
 )
 from reconciliation.selectors import payouts_late, settlements_to_pay
 from reconciliation.services.payout_files import payout_file_download, payout_file_handed_over
-from reconciliation.services.payouts import ACTS, MOST, lines_elsewhere, payout_cancel, payout_confirm, payouts_propose
+from reconciliation.services.payouts import ACTS, MOST, lines_showing, payout_cancel, payout_confirm, payouts_propose
 from reconciliation.services.settings import PAYOUT_BANK
 
 _SHOWN = 50
@@ -79,28 +79,32 @@ def _offer(settlement: Settlement) -> Any:
     )
 
 
-class ArrivedForm(ReasonForm):
-    """What proves it; a line of another account of ours, if one names it."""
+class ShownForm(ReasonForm):
+    """What shows it; a line of the bank, if one could be it."""
 
+    returned = False
     line = forms.ModelChoiceField(
-        BankLine.objects.none(),
-        required=False,
-        empty_label="No line shows it",
-        widget=UnfoldAdminSelectWidget,
-        label="Paid from another account of ours",
+        BankLine.objects.none(), required=False, empty_label="No line shows it", widget=UnfoldAdminSelectWidget
     )
     field_order = ("line", "reason")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         payout = get_object_or_404(Payout.objects.select_related("file"), pk=unquote(str(self.object_id)))
-        lines = lines_elsewhere(payout)
-        self.fields["line"].queryset = lines
-        if not lines:
+        lines = lines_showing(payout, returned=self.returned)
+        nearest = list(lines.values_list("pk", flat=True)[:_SHOWN])
+        self.fields["line"].queryset = lines.filter(pk__in=nearest)
+        self.fields["line"].label = "The line that shows it"
+        self.fields["line"].help_text = "What it is more or less is booked as the bank's charges."
+        if not nearest:
             del self.fields["line"]
 
     def clean(self) -> dict[str, Any]:
         return {"line": None} | (super().clean() or {})
+
+
+class CameBackForm(ShownForm):
+    returned = True
 
 
 @column("destination_text", "Where to")
@@ -147,12 +151,15 @@ class PayoutAdmin(ConsoleAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: int) -> list[Any]:
         """Only what its state allows."""
-        payout = Payout.objects.filter(pk=unquote(str(object_id))).first()
-        names = {
+        payout = Payout.objects.select_related("file").filter(pk=unquote(str(object_id))).first()
+        names: tuple[str, ...] = {
             PayoutState.PENDING_APPROVAL: ("cancel",),
             PayoutState.APPROVED: ("cancel",),
             PayoutState.SENT: ("confirm_paid", "confirm_returned"),
         }.get(PayoutState(payout.state) if payout else PayoutState.CANCELLED, ())
+        if payout is not None and payout.state == PayoutState.PAID:  # a line of the bank may still say more
+            says = {"confirm_paid": False, "confirm_returned": True}
+            names = tuple(name for name, back in says.items() if lines_showing(payout, returned=back).exists())
         return [found for found in super().get_actions_detail(request, object_id) if found.action_name.endswith(names)]
 
     @action(description="Propose payouts", permissions=["propose"], url_path="propose", icon="how_to_reg", variant=ActionVariant.PRIMARY)  # fmt: skip
@@ -184,16 +191,14 @@ class PayoutAdmin(ConsoleAdmin):
         }
         return TemplateResponse(request, "admin/common/form_page.html", context)
 
-    def _confirm(
-        self, request: HttpRequest, form: ReasonForm, object_id: str, *, returned: bool, line_id: int | None = None
-    ) -> HttpResponse:
-        payout = get_object_or_404(Payout, pk=unquote(object_id))
+    def _confirm(self, request: HttpRequest, form: ShownForm, object_id: str, *, returned: bool) -> HttpResponse:
+        payout, line = get_object_or_404(Payout, pk=unquote(object_id)), form.cleaned_data["line"]
         return answer_proposal(
             request,
             lambda: payout_confirm(
                 payout_id=payout.pk,
                 returned=returned,
-                line_id=line_id,
+                line_id=line.pk if line else None,
                 by=request.user,  # type: ignore[arg-type]
                 reason=form.cleaned_data["reason"],
                 actor=operator(request),
@@ -209,14 +214,13 @@ class PayoutAdmin(ConsoleAdmin):
         icon="task_alt",
         dialog={
             "title": "It arrived",
-            "description": "For a payout that its bank's statement does not show. Say what proves it; a second person has to agree.",
-            "form_class": ArrivedForm,
+            "description": "For a payout that its bank's statement does not prove. Say what does; a second person has to agree.",
+            "form_class": ShownForm,
             "form_submit_text": "Propose",
         },
     )
-    def confirm_paid(self, request: HttpRequest, form: ArrivedForm, object_id: str) -> HttpResponse:
-        line = form.cleaned_data["line"]
-        return self._confirm(request, form, object_id, returned=False, line_id=line.pk if line else None)
+    def confirm_paid(self, request: HttpRequest, form: ShownForm, object_id: str) -> HttpResponse:
+        return self._confirm(request, form, object_id, returned=False)
 
     @action(
         description="It came back",
@@ -226,11 +230,11 @@ class PayoutAdmin(ConsoleAdmin):
         dialog={
             "title": "It came back, or never left",
             "description": "The merchant is owed it again, in the next settlement. Say what proves it; a second person has to agree.",
-            "form_class": ReasonForm,
+            "form_class": CameBackForm,
             "form_submit_text": "Propose",
         },
     )
-    def confirm_returned(self, request: HttpRequest, form: ReasonForm, object_id: str) -> HttpResponse:
+    def confirm_returned(self, request: HttpRequest, form: CameBackForm, object_id: str) -> HttpResponse:
         return self._confirm(request, form, object_id, returned=True)
 
     @action(

@@ -1,7 +1,8 @@
 """Writing a payout's move: its new state and its settlement's, with fact, audit record and postings, in one statement.
 
 What a payout takes out of `payout_in_transit` goes where the money went: to the merchant's account, to our bank account when its statement shows
-it, or to "bank, unproven" when only people say so. What comes back is owed to the merchant again, for the next settlement.
+it, or to "bank, unproven" when only people say so. What comes back is owed to the merchant again, for the next settlement. What the bank took for it is ours
+to bear: the merchant was to get the whole net, and is owed it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from payments.ledger.accounts import AccountRef
 from payments.ledger.post import post
 from payments.ledger.recipes import Leg
 from payments.models.ledger import AccountKind
-from reconciliation.models import Payout, PayoutState, Settlement, SettlementState
+from reconciliation.models import BankLine, Payout, PayoutState, Settlement, SettlementState
 from reconciliation.models.payout import PAYOUT_MOVES
 from reconciliation.services.payloads import payout_payload
 from reconciliation.services.settle import settlement_move
@@ -114,10 +115,33 @@ def paid_legs(payout: Payout, paid_from: AccountRef) -> list[Leg]:
     return [Leg(_transit(payout), payout.amount_minor), Leg(paid_from, -payout.amount_minor)]
 
 
-def returned_legs(payout: Payout, came_to: AccountRef | None) -> list[Leg]:
-    """The merchant is owed it again. `came_to`: where the money came back to; none if it never left."""
+def returned_legs(payout: Payout) -> list[Leg]:
+    """It never left: the merchant is owed it again."""
+    return [Leg(_transit(payout), payout.amount_minor), _owed(payout)]
+
+
+def left_by_line(payout: Payout, line: BankLine) -> list[Leg]:
+    """The bank's line shows that it left: from what is on its way, or from where it stood when only people had said so."""
+    before = bank_ref(payout) if payout.state == PayoutState.PAID else _transit(payout)
+    return _by_line(payout, line, Leg(before, payout.amount_minor))
+
+
+def returned_by_line(payout: Payout, line: BankLine) -> list[Leg]:
+    """The bank's line shows that it came back: the merchant is owed all of it."""
+    return _by_line(payout, line, _owed(payout))
+
+
+def _by_line(payout: Payout, line: BankLine, counter: Leg) -> list[Leg]:
+    """The bank has booked the line; what it is more or less than the payout, the bank has taken."""
+    charges = AccountRef(AccountKind.BANK_CHARGES, payout.currency, payout.live)
+    bank = bank_ref(payout, f"{line.provider}/{line.account_key}")
+    legs = (counter, Leg(bank, line.amount_minor), Leg(charges, -counter.minor - line.amount_minor))
+    return [leg for leg in legs if leg.minor]
+
+
+def _owed(payout: Payout) -> Leg:
     owed = AccountRef(AccountKind.MERCHANT_PAYABLE, payout.currency, payout.live, merchant_id=payout.merchant_id)
-    return [Leg(came_to or _transit(payout), payout.amount_minor), Leg(owed, -payout.amount_minor)]
+    return Leg(owed, -payout.amount_minor)
 
 
 def bank_ref(payout: Payout, name: str = UNPROVEN) -> AccountRef:

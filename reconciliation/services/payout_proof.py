@@ -1,6 +1,6 @@
 """What the bank's statement says about payouts: a debit with the end-to-end id proves that one left, a credit with it that it came back.
 
-Only lines of the account that the payout was paid from prove anything. Lines are claimed like every line of the bank comparison, once. One that names a
+Only lines of the account that the payout was paid from prove anything; what the bank says that it kept of one is its charges. Lines are claimed like every line of the bank comparison, once. One that names a
 payout and does not fit (another account, amount or currency, a return of what never left) is claimed by nobody, no remittance either, and is a break that
 says why. A debit that proves nothing and the credit that follows it take each other back: what the bank booked twice did not come back. Nor did what
 people adjusted meanwhile: all lines of the id count, claimed or not, and a payout came back only if as much came in as had left.
@@ -14,15 +14,14 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction as database
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Sign
 
 from common.changes import Actor
 from common.crashpoints import crashpoint
 from common.ids import new_id
 from common.rows import Rows
-from payments.ledger.accounts import AccountRef
 from payments.ledger.post import post
-from payments.ledger.recipes import Leg
 from reconciliation.models import (
     BankLine,
     BankMatch,
@@ -34,12 +33,11 @@ from reconciliation.models import (
     ReconciliationRun,
 )
 from reconciliation.services.payout_moves import (
-    bank_ref,
+    left_by_line,
     lock_payouts,
-    paid_legs,
     payout_move,
     record_payout,
-    returned_legs,
+    returned_by_line,
 )
 
 _PREFIX = "PYT"  # of a payout's end-to-end id
@@ -72,10 +70,12 @@ def payouts_prove(*, run: ReconciliationRun, actor: Actor, now: datetime) -> Pro
             elif why_not_proven(line, payout):
                 continue
             elif line.amount_minor < 0:
-                _claim_paid(run, line, payout, actor, now)
+                payout_left(payout, line, _group(run, line, payout, now), actor, now)
                 paid += 1
             else:
-                _claim_returned(run, line, payout, actor, now)
+                _group(run, line, payout, now)
+                reason = line.narrative[:255] or "The bank returned it."
+                payout_returned(payout, line, reason=reason, actor=actor, now=now)
                 returned += 1
             crashpoint("payout.proven")
     return Proven(paid, returned)
@@ -88,7 +88,8 @@ def why_not_proven(line: BankLine, payout: Payout) -> str:
         return f"{names}, which is with no bank."
     if (line.provider, line.account_key) != (file.source, file.account_key):
         return f"{names}, which is paid from {file.source} {file.account_key}."
-    if (line.currency, abs(line.amount_minor)) != (payout.currency, payout.amount_minor):
+    amounts = (abs(line.amount_minor), abs(line.amount_minor + line.charges_minor))  # the bank may have kept some of it
+    if line.currency != payout.currency or payout.amount_minor not in amounts:
         return f"{names}, which is {payout.amount.text()}."
     shown = BankMatch.objects.filter(payout=payout).exists()
     if line.amount_minor > 0:
@@ -111,16 +112,18 @@ def why_not_proven(line: BankLine, payout: Payout) -> str:
 
 
 def _still_out(payout: Payout, like: BankLine) -> bool:
-    """Whether more of its debits than credits are on the account of the line `like`, claimed by whatever it was or not."""
+    """Whether more of its debits than credits are on the account of the line `like`, claimed by whatever it was or not, with the one that proved it."""
+    proof = BankMatch.objects.filter(bank_line__isnull=False, group__bank_matches__payout=payout).values("bank_line")
+    account = {"provider": like.provider, "account_key": like.account_key, "currency": like.currency}
     lines = BankLine.objects.filter(
-        Q(amount_minor=payout.amount_minor) | Q(amount_minor=-payout.amount_minor),
-        provider=like.provider,
-        account_key=like.account_key,
-        currency=like.currency,
-        end_to_end_id=payout.end_to_end_id,
-        statement__live=payout.live,
+        Q(pk__in=proof) | Q(end_to_end_id=payout.end_to_end_id, statement__live=payout.live, **account)
     )
-    return bool((lines.aggregate(left=Sum("amount_minor"))["left"] or 0) < 0)
+    whole = lines.filter(
+        Q(amount_minor__lte=-payout.amount_minor)
+        | Q(amount_minor__gte=payout.amount_minor)
+        | Q(amount_minor__gt=0, charges_minor__gte=payout.amount_minor - F("amount_minor"))
+    )
+    return bool((whole.aggregate(left=Sum(Sign("amount_minor")))["left"] or 0) < 0)
 
 
 def misfits(lines: Iterable[BankLine], *, live: bool) -> dict[int, str]:
@@ -145,40 +148,40 @@ def _taken_back(line: BankLine) -> BankLine | None:
     return debits.filter(end_to_end_id=line.end_to_end_id, bank_match=None).order_by("pk").first()
 
 
-def _claim_paid(run: ReconciliationRun, line: BankLine, payout: Payout, actor: Actor, now: datetime) -> None:
-    group = _group(run, line, payout, now)
+def payout_left(
+    payout: Payout,
+    line: BankLine,
+    group: MatchGroup,
+    actor: Actor,
+    now: datetime,
+    *,
+    reason: str = "",
+    **values: Any,
+) -> None:
+    """The line that `group` claims proves that the locked payout left; people may have said so before. `values` are other columns of it."""
     BankMatch.objects.create(group=group, payout=payout)
-    rows = Rows()
-    bank = bank_ref(payout, _ledger_name(line))
-    if payout.state == PayoutState.PAID:  # two people had said so: the bank says it too
-        _book_proof(rows, payout, bank, actor, now)
+    rows, legs = Rows(), left_by_line(payout, line)
+    if payout.state != PayoutState.PAID:
+        payout_move(rows, payout, PayoutState.PAID, actor=actor, now=now, legs=legs, reason=reason, **values)
     else:
-        payout_move(rows, payout, PayoutState.PAID, actor=actor, now=now, legs=paid_legs(payout, bank))
+        payout.version += 1
+        rows.update(
+            Payout, payout.pk, {"version": payout.version - 1}, version=payout.version, updated_at=now, **values
+        )
+        changes = {"bank": [None, f"{line.provider}/{line.account_key}"]}
+        fact_id = record_payout(rows, payout, "payout.proven", changes, actor, now, reason)
+        post(rows, fact_id=fact_id, fact_name="payout.proven", transaction_id=None, legs=legs, now=now)
     rows.write()
 
 
-def _claim_returned(run: ReconciliationRun, line: BankLine, payout: Payout, actor: Actor, now: datetime) -> None:
-    _group(run, line, payout, now)
-    rows, legs = Rows(), returned_legs(payout, bank_ref(payout, _ledger_name(line)))
+def payout_returned(payout: Payout, line: BankLine, *, reason: str, actor: Actor, now: datetime, **values: Any) -> None:
+    """The claimed line proves that the locked payout came back."""
+    rows, legs = Rows(), returned_by_line(payout, line)
     payout_move(
-        rows,
-        payout,
-        PayoutState.RETURNED,
-        actor=actor,
-        now=now,
-        legs=legs,
-        reason=line.narrative[:255] or "The bank returned it.",
-        returned_line_id=line.pk,
-    )
+        rows, payout, PayoutState.RETURNED, actor=actor, now=now, legs=legs, reason=reason,
+        returned_line_id=line.pk, **values,
+    )  # fmt: skip
     rows.write()
-
-
-def _book_proof(rows: Rows, payout: Payout, bank: AccountRef, actor: Actor, now: datetime) -> None:
-    payout.version += 1
-    rows.update(Payout, payout.pk, {"version": payout.version - 1}, version=payout.version, updated_at=now)
-    fact_id = record_payout(rows, payout, "payout.proven", {"bank": [None, bank.code]}, actor, now)
-    legs = [Leg(bank_ref(payout), payout.amount_minor), Leg(bank, -payout.amount_minor)]
-    post(rows, fact_id=fact_id, fact_name="payout.proven", transaction_id=None, legs=legs, now=now)
 
 
 def _group(run: ReconciliationRun, line: BankLine, payout: Payout, now: datetime) -> MatchGroup:
@@ -187,17 +190,17 @@ def _group(run: ReconciliationRun, line: BankLine, payout: Payout, now: datetime
         {"field": "end_to_end_id", "ours": payout.end_to_end_id, "theirs": line.end_to_end_id, "agrees": True},
         {"field": "amount", "ours": str(payout.amount), "theirs": str(line.amount), "agrees": True},
     ]
+    taken = (
+        -line.amount_minor - payout.amount_minor if line.amount_minor < 0 else payout.amount_minor - line.amount_minor
+    )
+    charges = {"charges": taken} if taken else {}
     group = MatchGroup.objects.create(
         id=new_id("mtg"),
         comparison=Comparison.BANK,
         rule=MatchRule.REFERENCE,
         run=run,
-        explanation={"compared": compared, "payout": payout.pk},
+        explanation={"compared": compared, "differences": charges, "payout": payout.pk},
         created_at=now,
     )
     BankMatch.objects.create(group=group, bank_line=line)
     return group
-
-
-def _ledger_name(line: BankLine) -> str:
-    return f"{line.provider}/{line.account_key}"

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError
 from django.db import transaction as database
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from common.approvals import Act, Changed, Pin, propose
 from common.changes import Actor
@@ -55,10 +55,13 @@ from reconciliation.services.payout_moves import (
     record_payout,
     returned_legs,
 )
+from reconciliation.services.payout_proof import payout_left, payout_returned
+from reconciliation.services.resolutions import refuse_vanishing
 
 RELEASE, RELEASE_LARGE = "payout.release", "payout.release_large"
 CONFIRM_PAID, CONFIRM_RETURNED = "payout.confirm_paid", "payout.confirm_returned"
 MOST = 500  # payouts in one proposal
+NO_ID = ("", "NOTPROVIDED", "NONREF")  # how banks write that a line has no end-to-end id
 _PINNED = (
     *("state", "amount_minor", "currency", "live", "way", "account_id", "bank_sealed", "end_to_end_id"),
     *("settlement_state", "net_minor", "terms_id"),
@@ -128,22 +131,25 @@ def payout_confirm(
 ) -> Proposal:
     """Ask a second person to agree that a payout arrived, or came back, although its bank does not show it. `reason` is the evidence.
 
-    `line_id`: the line of another account of ours by which it was paid, one of `lines_elsewhere`; the money is then booked from there.
-    Raises NotFound, Forbidden, InvalidState (it is not with the bank, or that line does not show it).
+    `line_id`: the bank line that shows it without proving it by itself, one of `lines_showing`; the money is then booked from or to its account. One that is
+    paid needs it. Raises NotFound, Forbidden (too much would be charges), InvalidState (it is not with the bank, or that line does not show it).
     """
-    payout = Payout.objects.filter(pk=payout_id).select_related("merchant").first()
+    payout = Payout.objects.filter(pk=payout_id).select_related("merchant", "file").first()
     if payout is None:
         raise NotFound("There is no such payout.")
-    if payout.state != PayoutState.SENT:
-        raise InvalidState(f"The payout is {payout.get_state_display().lower()}.", state=payout.state)
     said = f"{'came back' if returned else 'arrived'}, which no bank line shows"
+    parameters: dict[str, Any] = {}
     if line_id is not None:
-        line = None if returned else lines_elsewhere(payout).filter(pk=line_id).first()
+        line = lines_showing(payout, returned=returned).filter(pk=line_id).first()
         if line is None:
-            raise InvalidState(
-                "That line is of no other account of ours, or does not show the payout, or is matched already."
-            )
-        said = f"arrived, paid from {line.provider} {line.account_key} by {line.reference}"
+            raise InvalidState("That line does not show the payout, or is matched already.")
+        said, parameters = _shown_by(payout, line), {"bank_line": line_id}
+        if taken := abs(payout.amount_minor - abs(line.amount_minor)):
+            refuse_vanishing(by, [Money(taken, payout.currency)])
+            leg = {"kind": str(AccountKind.BANK_CHARGES), "currency": payout.currency, "minor": taken}
+            parameters["legs"] = [leg]  # what the database compares with the limit
+    elif payout.state != PayoutState.SENT:
+        raise InvalidState(f"The payout is {payout.get_state_display().lower()}.", state=payout.state)
     return propose(
         kind=CONFIRM_RETURNED if returned else CONFIRM_PAID,
         subject_type="payout",
@@ -152,23 +158,40 @@ def payout_confirm(
         summary=f"{payout.amount} {payout.currency} to {payout.merchant.code} {said}",
         reason=reason,
         pins=[Pin("payout_pinned", payout.pk, ("state", "amount_minor", "settlement_state"))],
-        parameters={"bank_line": line_id} if line_id is not None else None,
+        parameters=parameters,
         by=by,
         actor=actor,
         now=now,
     )
 
 
-def lines_elsewhere(payout: Payout) -> QuerySet[BankLine]:
-    """Unclaimed lines that name the payout and its amount on another account of ours than it should have left from."""
-    file = payout.file
-    if file is None:
+def lines_showing(payout: Payout, *, returned: bool) -> QuerySet[BankLine]:
+    """Unclaimed lines that may show that a payout left, or came back, and do not prove it: of another account of ours, without its id, or more or less
+    than it by what the bank took. None if there is nothing to be shown any more, or yet. The nearest amount first."""
+    file, shown = payout.file, BankMatch.objects.filter(payout=payout).exists()
+    if file is None or shown is not returned or payout.state not in (PayoutState.PAID, PayoutState.SENT):
         return BankLine.objects.none()
+    named = Q(end_to_end_id=payout.end_to_end_id)
+    own = Q(provider=file.source, account_key=file.account_key)
+    nameless = own & Q(end_to_end_id__in=NO_ID)
+    if returned:
+        fits = (named | nameless) & Q(amount_minor__gt=0, amount_minor__lte=payout.amount_minor)
+    else:
+        fits = (named & ~own & Q(amount_minor=-payout.amount_minor)) | (
+            (named | nameless) & own & Q(amount_minor__lte=-payout.amount_minor)
+        )
     lines = BankLine.objects.filter(
-        end_to_end_id=payout.end_to_end_id, statement__live=payout.live, bank_match=None, reversal=False,
-        currency=payout.currency, amount_minor=-payout.amount_minor,
-    )  # fmt: skip
-    return lines.exclude(provider=file.source, account_key=file.account_key).order_by("pk")
+        fits, statement__live=payout.live, currency=payout.currency, bank_match=None, reversal=False
+    )
+    return lines.order_by("-amount_minor", "pk")
+
+
+def _shown_by(payout: Payout, line: BankLine) -> str:
+    taken = Money(abs(payout.amount_minor - abs(line.amount_minor)), payout.currency)
+    if line.amount_minor > 0:
+        return f"came back by {line.reference}" + (f", {taken.text()} less for charges" if taken.minor else "")
+    more = f", and {taken.text()} more as charges" if taken.minor else ""
+    return f"arrived, paid from {line.provider} {line.account_key} by {line.reference}{more}"
 
 
 def undecided(payouts: Any) -> Any:
@@ -341,41 +364,58 @@ def _purse(account: Account) -> AccountRef:
 
 def _confirm_paid(proposal: Proposal, actor: Actor, now: datetime) -> None:
     [payout] = lock_payouts([proposal.subject_id])
-    line = _line_of(proposal)
-    if line is not None and not lines_elsewhere(payout).filter(pk=line.pk).exists():
-        raise Changed("The bank's line is matched already. The proposal is void.")
-    paid_from = bank_ref(payout, f"{line.provider}/{line.account_key}") if line else bank_ref(payout)
-    rows, legs = Rows(), paid_legs(payout, paid_from)
+    if (line := _line_of(proposal)) is not None:
+        group = _claim(proposal, payout, line, now)
+        payout_left(payout, line, group, actor, now, reason=proposal.reason, confirmed_by_id=proposal.pk)
+        return
+    rows, legs = Rows(), paid_legs(payout, bank_ref(payout))
     payout_move(
         rows, payout, PayoutState.PAID, actor=actor, now=now, legs=legs, reason=proposal.reason, confirmed_by_id=proposal.pk
     )  # fmt: skip
     rows.write()
-    if line is not None:
-        group = MatchGroup.objects.create(
-            id=new_id("mtg"),
-            comparison=Comparison.BANK,
-            rule=MatchRule.BY_HAND,
-            proposal=proposal,
-            explanation={"compared": [], "reason": proposal.reason, "payout": payout.pk},
-            created_at=now,
-        )
-        BankMatch.objects.create(group=group, bank_line=line)
-        BankMatch.objects.create(group=group, payout=payout)
-
-
-def _line_of(proposal: Proposal) -> BankLine | None:
-    """The line of another account by which a payout was paid, if the proposal names one."""
-    line_id = proposal.parameters.get("bank_line")
-    return BankLine.objects.select_related("statement").get(pk=line_id) if line_id is not None else None
 
 
 def _confirm_returned(proposal: Proposal, actor: Actor, now: datetime) -> None:
     [payout] = lock_payouts([proposal.subject_id])
-    rows, legs = Rows(), returned_legs(payout, None)
+    if (line := _line_of(proposal)) is not None:
+        _claim(proposal, payout, line, now)
+        payout_returned(payout, line, reason=proposal.reason, actor=actor, now=now, confirmed_by_id=proposal.pk)
+        return
+    rows, legs = Rows(), returned_legs(payout)
     payout_move(
         rows, payout, PayoutState.RETURNED, actor=actor, now=now, legs=legs, reason=proposal.reason, confirmed_by_id=proposal.pk
     )  # fmt: skip
     rows.write()
+
+
+def _line_of(proposal: Proposal) -> BankLine | None:
+    """The line that shows what people say of a payout, if the proposal names one."""
+    line_id = proposal.parameters.get("bank_line")
+    return BankLine.objects.select_related("statement").get(pk=line_id) if line_id is not None else None
+
+
+def _claim(proposal: Proposal, payout: Payout, line: BankLine, now: datetime) -> MatchGroup:
+    """The group that claims the line for what the proposal says. Raises Changed."""
+    returned = proposal.kind == CONFIRM_RETURNED
+    if not lines_showing(payout, returned=returned).filter(pk=line.pk).exists():
+        raise Changed("The bank's line is matched already. The proposal is void.")
+    taken = abs(payout.amount_minor - abs(line.amount_minor))
+    explanation = {
+        "compared": [],
+        "differences": {"charges": taken} if taken else {},
+        "reason": proposal.reason,
+        "payout": payout.pk,
+    }
+    group = MatchGroup.objects.create(
+        id=new_id("mtg"),
+        comparison=Comparison.BANK,
+        rule=MatchRule.BY_HAND,
+        proposal=proposal,
+        explanation=explanation,
+        created_at=now,
+    )
+    BankMatch.objects.create(group=group, bank_line=line)
+    return group
 
 
 _PROPOSE = "reconciliation.propose_payout"

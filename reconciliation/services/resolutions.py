@@ -173,12 +173,17 @@ def _ended_breaks(found: Break, items: Items) -> list[Break]:
 
 
 def _refuse_above_limit(by: User, breaks: Sequence[Break], legs: Sequence[Leg]) -> None:
-    """Raises Forbidden if more than the limit would vanish and this person may not propose that; the database says the same (migration 0046)."""
-    if by.has_perm("reconciliation.write_off_any_break"):
-        return
+    """Raises Forbidden if more than the limit would vanish and this person may not propose that."""
     vanishing = [Money(abs(leg.minor), leg.account.currency) for leg in legs if leg.account.kind in COUNTER_ACCOUNTS]
     for fee in (each for each in breaks if each.kind == BreakKind.FEE_MISMATCH):
         vanishing.append(Money(abs((fee.their_minor or 0) - (fee.our_minor or 0)), fee.their_currency))
+    refuse_vanishing(by, vanishing)
+
+
+def refuse_vanishing(by: User, vanishing: Sequence[Money]) -> None:
+    """Raises Forbidden if one of the amounts is above the limit and this person may not propose that; the database says the same (migration 0046)."""
+    if by.has_perm("reconciliation.write_off_any_break"):
+        return
     limits = dict(WriteOffLimit.objects.values_list("currency", "limit_minor"))
     for amount in vanishing:
         limit = Money(limits.get(amount.currency, 0), amount.currency)

@@ -12,7 +12,7 @@ from common.models import AuditRecord, Proposal
 from reconciliation.models import Payout, PayoutFile
 from reconciliation.services.payout_files import payouts_send
 from tests.console.conftest import SignIn
-from tests.reconciliation.paying import bank_lines, our_bank, released, to_account, to_bank
+from tests.reconciliation.paying import bank_lines, our_bank, proven, released, to_account, to_bank
 
 pytestmark = pytest.mark.django_db
 BASE = "/admin/reconciliation/payout/"
@@ -85,9 +85,9 @@ def test_a_line_of_another_account_is_offered_as_what_has_paid_it(sign_in: SignI
     [line, _] = bank_lines((payout.end_to_end_id, -payout.amount_minor), ("x", -1), account_key="9999")
     client, url = sign_in("finance"), f"{BASE}{payout.pk}/arrived/"
 
-    assert "Paid from another account of ours" not in client.get(f"{BASE}{other.pk}/arrived/").content.decode()
+    assert "The line that shows it" not in client.get(f"{BASE}{other.pk}/arrived/").content.decode()
     offered = client.get(url).content.decode()
-    assert "Paid from another account of ours" in offered
+    assert "The line that shows it" in offered
     assert str(line) in offered
     for odd in ("x", str(line.pk + 1), "\x00"):
         assert client.post(url, REASON | {"line": odd}).status_code == 200
@@ -95,6 +95,26 @@ def test_a_line_of_another_account_is_offered_as_what_has_paid_it(sign_in: SignI
     client.post(url, REASON | {"line": str(line.pk)})
 
     assert Proposal.objects.get(kind="payout.confirm_paid").parameters == {"bank_line": line.pk}
+
+
+def test_a_line_that_brings_less_back_is_offered_of_one_that_is_paid(sign_in: SignIn) -> None:
+    our_bank()
+    [payout] = released(to_bank())
+    payouts_send(now=timezone.now())
+    bank_lines((payout.end_to_end_id, -payout.amount_minor))
+    proven()
+    client, page = sign_in("finance"), f"{BASE}{payout.pk}/change/"
+    assert "It came back" not in client.get(page).content.decode()
+    [line] = bank_lines(("", payout.amount_minor - 100))
+
+    shown = client.get(page).content.decode()
+    client.post(f"{BASE}{payout.pk}/came-back/", REASON)
+    assert not Proposal.objects.filter(kind="payout.confirm_returned").exists()
+    client.post(f"{BASE}{payout.pk}/came-back/", REASON | {"line": str(line.pk)})
+
+    assert ("It came back" in shown, "It arrived" in shown) == (True, False)
+    proposal = Proposal.objects.get(kind="payout.confirm_returned")
+    assert proposal.summary.endswith(f"came back by {line.reference}, 1.00 MYR less for charges")
 
 
 @pytest.mark.parametrize("role", ["operations", "refunds", "support", "auditor", "none"])

@@ -99,11 +99,15 @@ VIOLATIONS: dict[str, tuple[str, set[str]]] = {
     ),
     "payouts_are_proven": (
         f"UPDATE bank_line SET amount_minor = amount_minor - 1 WHERE end_to_end_id = (SELECT end_to_end_id FROM payout WHERE id = {PROVEN})",
-        {"the_bank_has_what_was_matched"},
+        {"the_bank_has_what_was_matched", "charges_of_payouts_are_what_lines_show"},
     ),
     "payouts_are_booked": (
         "UPDATE fact SET subject_id = 'pyt_other' WHERE name = 'payout.returned'",
         {"every_payout_version_has_its_fact"},
+    ),
+    "charges_of_payouts_are_what_lines_show": (
+        """UPDATE proposal SET parameters = '{"legs": [{"minor": 5}]}' WHERE kind = 'payout.confirm_paid'""",
+        set(),
     ),
     "what_people_confirmed_is_unproven": (
         """UPDATE posting SET account_id = (SELECT code FROM ledger_account WHERE code LIKE 'payout_in_transit:%' LIMIT 1)

@@ -42,7 +42,7 @@ def payouts_were_released_by_two(asked: Asked) -> Found:
 
 @check
 def payouts_are_proven(asked: Asked) -> Found:
-    """A payout through the bank is paid or returned only by a line of its id and amount on the account that it was paid from, or by what two people agreed."""
+    """A payout through the bank is paid or returned only by a line of its id and amount (with charges) on the account that it was paid from, or by what two people agreed."""
     return query(
         examined="payout WHERE way = 'BANK_FILE' AND state IN ('PAID', 'RETURNED')",
         violations="""
@@ -56,13 +56,19 @@ def payouts_are_proven(asked: Asked) -> Found:
             LEFT JOIN bank_line l ON l.id = g.bank_line_id
             LEFT JOIN bank_line b ON b.id = p.returned_line_id
             LEFT JOIN proposal c ON c.id = p.confirmed_by_id AND c.state = 'EXECUTED' AND c.subject_id = p.id
+            LEFT JOIN reconciliation_match_group k ON k.id = m.group_id
+            LEFT JOIN proposal h ON h.id = k.proposal_id AND h.state = 'EXECUTED' AND h.subject_id = p.id
+                AND h.kind = 'payout.confirm_paid' AND h.parameters ->> 'bank_line' = l.id::text
             WHERE p.way = 'BANK_FILE' AND (
-                m.id IS NOT NULL AND ((l.end_to_end_id, l.currency, l.amount_minor)
-                        IS DISTINCT FROM (p.end_to_end_id, p.currency, -p.amount_minor)
-                    OR (l.provider, l.account_key) IS DISTINCT FROM (f.source, f.account_key)
-                        AND c.parameters ->> 'bank_line' IS DISTINCT FROM l.id::text)
-                OR b.id IS NOT NULL AND (b.provider, b.account_key, b.end_to_end_id, b.currency, b.amount_minor)
-                    IS DISTINCT FROM (f.source, f.account_key, p.end_to_end_id, p.currency, p.amount_minor)
+                m.id IS NOT NULL AND NOT coalesce(l.currency = p.currency AND (
+                    h.id IS NOT NULL AND l.amount_minor <= -p.amount_minor
+                    OR (l.provider, l.account_key, l.end_to_end_id) = (f.source, f.account_key, p.end_to_end_id)
+                        AND -p.amount_minor IN (l.amount_minor, l.amount_minor + l.charges_minor)), false)
+                OR b.id IS NOT NULL AND NOT coalesce(b.currency = p.currency AND (
+                    c.kind = 'payout.confirm_returned' AND c.parameters ->> 'bank_line' = b.id::text
+                        AND b.amount_minor BETWEEN 1 AND p.amount_minor
+                    OR (b.provider, b.account_key, b.end_to_end_id) = (f.source, f.account_key, p.end_to_end_id)
+                        AND p.amount_minor IN (b.amount_minor, b.amount_minor + b.charges_minor)), false)
                 OR p.state = 'PAID' AND m.id IS NULL AND c.id IS NULL
                 OR p.state = 'RETURNED' AND b.id IS NULL AND c.id IS NULL
                 OR p.state NOT IN ('PAID', 'RETURNED') AND m.id IS NOT NULL)""",
@@ -86,6 +92,34 @@ def payouts_are_booked(asked: Asked) -> Found:
             WHERE (coalesce(b.minor, 0), coalesce(b.owed, 0)) <> (
                 CASE WHEN p.state IN ('PAID', 'RETURNED') THEN p.amount_minor ELSE 0 END,
                 CASE WHEN p.state = 'RETURNED' THEN p.amount_minor ELSE 0 END)""",
+    )
+
+
+@check
+def charges_of_payouts_are_what_lines_show(asked: Asked) -> Found:
+    """What the bank's lines of a payout took more, and brought less back, than it is, is booked as charges, and what people agreed to of it is no other."""
+    return query(
+        examined="payout WHERE file_id IS NOT NULL AND state IN ('PAID', 'RETURNED')",
+        violations="""
+            SELECT concat('payout ', p.id, ' of ', p.amount_minor, ' has ', coalesce(c.minor, 0), ' charges booked, its bank lines show ',
+                          coalesce(-l.minor - p.amount_minor, 0) + coalesce(p.amount_minor - b.amount_minor, 0), ', agreed were ', coalesce(a.minor, 0))
+            FROM payout p LEFT JOIN bank_line b ON b.id = p.returned_line_id
+            LEFT JOIN reconciliation_bank_match m ON m.payout_id = p.id
+            LEFT JOIN LATERAL (
+                SELECT sum(x.amount_minor) AS minor FROM reconciliation_bank_match g JOIN bank_line x ON x.id = g.bank_line_id
+                WHERE g.group_id = m.group_id
+            ) l ON true
+            LEFT JOIN LATERAL (
+                SELECT sum(o.amount_minor) AS minor FROM fact f JOIN journal_entry e ON e.fact_id = f.id JOIN posting o ON o.entry_id = e.id
+                JOIN ledger_account a ON a.code = o.account_id WHERE f.subject_id = p.id AND a.kind = 'bank_charges'
+            ) c ON true
+            LEFT JOIN LATERAL (
+                SELECT sum((leg ->> 'minor')::bigint) AS minor FROM proposal r CROSS JOIN LATERAL jsonb_array_elements(r.parameters -> 'legs') leg
+                WHERE r.subject_id = p.id AND r.state = 'EXECUTED' AND left(r.kind, 15) = 'payout.confirm_'
+            ) a ON true
+            WHERE p.file_id IS NOT NULL AND (
+                coalesce(c.minor, 0) <> coalesce(-l.minor - p.amount_minor, 0) + coalesce(p.amount_minor - b.amount_minor, 0)
+                OR coalesce(a.minor, 0) > coalesce(c.minor, 0))""",
     )
 
 
