@@ -317,10 +317,17 @@ class Camt053Reader:
             self._type(element),
             self._text(one, f"RltdPties/{them}/Pty/Nm", f"RltdPties/{them}/Nm"),
             " ".join(part for part in narrative if part),
-            self._text(element, "Chrgs/TtlChrgsAndTaxAmt") or self._text(one, "Chrgs/TtlChrgsAndTaxAmt"),
+            self._charges(element, amount) or self._charges(one, amount),
             (instructed.text or "").strip() if foreign and instructed is not None else "",
             instructed.get("Ccy", "") if foreign and instructed is not None else "",
         )
+
+    def _charges(self, element: Element, amount: Element | None) -> str:
+        """In the account's currency; with their own in front, which no amount has, where it is another: a person says what they come to."""
+        found = element.find("/".join(map(self._tag, ("Chrgs", "TtlChrgsAndTaxAmt"))))
+        text = (found.text or "").strip() if found is not None else ""
+        own = found.get("Ccy", "") if found is not None else ""
+        return f"{own} {text}" if text and amount is not None and own not in ("", amount.get("Ccy")) else text
 
     def _type(self, element: Element) -> str:
         domain = [self._text(element, f"BkTxCd/Domn/{path}") for path in ("Cd", "Fmly/Cd", "Fmly/SubFmlyCd")]

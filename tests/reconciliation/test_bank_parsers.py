@@ -70,6 +70,20 @@ def test_a_reversal_is_written_in_either_way_that_xml_has_for_it(said: str, reve
     assert [x.reversal for x in read(content)[1] if isinstance(x, Entry)] == [reversal]
 
 
+def test_charges_in_another_currency_wait_for_a_person() -> None:
+    charged = "<Chrgs><TtlChrgsAndTaxAmt Ccy='{}'>10.00</TtlChrgsAndTaxAmt></Chrgs>"
+    closing = ("1190.00", "CRDT", "2026-03-02")
+    content = camt(
+        entry("100.00", more=charged.format("EUR")) + entry("90.00", reference="B2", more=charged.format("USD")),
+        closing=closing,
+    )
+
+    _, (first, second) = read(content)
+
+    assert (first.charges_minor, type(second)) == (1_000, Unread)
+    assert second.reason == "'USD 10.00' is not an amount of EUR"
+
+
 def test_an_overdrawn_account_and_one_without_decimals() -> None:
     overdrawn = camt(
         entry("30.00", "DBIT"), opening=("20.00", "CRDT", "2026-03-02"), closing=("10.00", "DBIT", "2026-03-02")
