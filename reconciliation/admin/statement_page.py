@@ -21,6 +21,7 @@ from common.console import html
 from common.console.actions import ReasonForm, go_to
 from common.console.site import operator
 from common.errors import CounterfoilError
+from common.money import exponent
 from reconciliation.admin.statement_forms import UploadForm
 from reconciliation.models import QuarantineState, Statement, StatementFile, StatementState
 from reconciliation.services.imports import Imported, statement_import
@@ -138,9 +139,9 @@ class StatementPages:
         return super().change_view(request, object_id, form_url, context | (extra_context or {}))  # type: ignore[misc,no-any-return]
 
 
-def _sum(hundredths: int) -> str:
+def _sum(minor: int, digits: int) -> str:
     """In units: -15,696.39, whatever the currencies."""
-    return f"{Decimal(hundredths).scaleb(-2):,.2f}"
+    return f"{Decimal(minor).scaleb(-digits):,.{digits}f}"
 
 
 def statement_context(statement: Statement) -> dict[str, Any]:
@@ -148,9 +149,10 @@ def statement_context(statement: Statement) -> dict[str, Any]:
     lines = statement.quarantined_lines.order_by("number")
     problems = statement.reason.splitlines()
     balances, remittances = statement.balances.all(), statement.remittances.order_by("account_key", "currency", "part")
+    digits = max((2, *(exponent(x.currency) for x in balances)))  # parsers.entries.hundredths_of
     stated, unread = statement.stated, lines.exclude(state=QuarantineState.FIXED).count()
     controls = [
-        (name, stated[key], found) if key == "lines" else (name, _sum(stated[key]), _sum(found))
+        (name, stated[key], found) if key == "lines" else (name, _sum(stated[key], digits), _sum(found, digits))
         for name, key, found in (
             ("Lines", "lines", statement.line_count - unread),
             ("Amounts", "amount", statement.amount_total),

@@ -51,7 +51,7 @@ CONTROLS_MOVES = {
 class Statement(models.Model):
     """One file of a source: a provider and one account there or (`provider_account` empty) all of that mode, or a bank.
 
-    The sums are in hundredths over the lines that were read, whatever currencies they mix; `stated` is what the file says of all of them,
+    The sums are in hundredths (parsers.entries.hundredths_of) over the lines that were read, whatever currencies they mix; `stated` is what the file says of all of them,
     {"lines", "amount", "fee", "net"}, as far as it does. A bank's file has its balances in `bank_balance`. `page`: {"account", "key", "number",
     "last", "day"} of a file that is one page of a statement, and "replaced" once another took its place; the lines of all pages are with the
     one that came last.

@@ -93,7 +93,7 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Control totals, in hundredths over whatever currencies the file mixes."""
+    """Control totals, in hundredths (of a currency with more decimals in its minor units) over whatever currencies the file mixes."""
 
     lines: int = 0
     amount: int = 0

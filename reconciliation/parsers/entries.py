@@ -116,9 +116,8 @@ def check_day(entry: Entry, opened_on: date, closed_on: date) -> None:
 
 
 def hundredths_of(minor: int, currency: str) -> int:
-    """For sums over several currencies. Of a third decimal only whole hundredths can be kept."""
-    digits = exponent(currency)
-    return int(minor * 10 ** (2 - digits)) if digits <= 2 else minor // int(10 ** (digits - 2))
+    """For sums over several currencies. One with more decimals counts in its own minor units: entries cut off one by one come to less."""
+    return int(minor * 10 ** max(2 - exponent(currency), 0))
 
 
 def stated_by(balances: Iterable[Balance]) -> Totals:

@@ -103,6 +103,30 @@ def test_the_rest_is_read_and_the_lines_are_put_right_one_by_one(account: Provid
     assert wrong() == []
 
 
+def test_entries_in_a_currency_of_three_decimals_come_to_what_the_file_states() -> None:
+    source = Source.objects.create(code="kwd", name="K", side="BANK", format="camt053")
+    new_bank_account(source, IBAN, currency="KWD")
+    lines = entry("1.005", currency="KWD") + entry("2.005", currency="KWD", reference="B2")
+    unread = lines + entry("0.009", currency="KWD", reference="B3").replace("<Dt>2026-03-02<", "<Dt>2026-02-30<")
+    opening = ("1000.000", "CRDT", "2026-03-02")
+
+    plain = take(
+        camt(lines, currency="KWD", opening=opening, closing=("1003.010", "CRDT", "2026-03-02")), provider="kwd"
+    )
+    waits = take(
+        camt(unread, currency="KWD", opening=opening, closing=("1003.019", "CRDT", "2026-03-02")), provider="kwd"
+    )
+    assert (plain.controls, waits.controls, wrong()) == ("AGREED", "WAITING", [])
+
+    [line] = waits.quarantined_lines.all()
+    line_fix(
+        line_id=line.pk, cells=right(line, BOOKED_ON="2026-03-02", VALUE_ON="2026-03-02"), actor=ACTOR, now=NEXT_MORNING
+    )
+
+    waits.refresh_from_db()
+    assert (waits.controls, waits.net_total, wrong()) == ("AGREED", 3_019, [])
+
+
 def test_the_last_line_has_to_bring_what_the_file_states(account: ProviderAccount) -> None:
     statement = take(spoilt(fpx_file(GOOD, account="SE1"), BAD[0]), account)
     [line] = QuarantinedLine.objects.all()
