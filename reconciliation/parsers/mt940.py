@@ -6,7 +6,7 @@ the file ends with a final one. The year of an entry's date, which has none, is 
 
 What banks write around and between the fields that carry money is let pass where it can say nothing of money: a header of their own before a
 message, empty lines, `:NS:` fields, blanks for an entry date or a type that they leave out. An entry without a date of its own is booked on
-its value date or, where that lies outside the statement, on the statement's closing day, by which it had been booked.
+its value date or, where that lies outside the statement, on the statement's first day, which a longer file of it has too.
 """
 
 from __future__ import annotations
@@ -286,13 +286,14 @@ def _booked(value_on: str, month_day: str) -> str:
 
 
 def _within(message: _Message, value_on: str) -> str:
-    """The day of an entry that states none. Not its value date where the statement of that day was another one."""
+    """The day of an entry that states none. Not its value date where the statement of that day was another one, and never the closing day,
+    which a longer file moves: it would be another entry then."""
     closed_on = message.closed[0] if message.closed else date.max
     try:
         inside = message.begun_on <= date.fromisoformat(value_on) <= closed_on
     except ValueError:
         return value_on  # refused where it is read
-    return value_on if inside else closed_on.isoformat()
+    return value_on if inside else message.begun_on.isoformat()
 
 
 def _information(info: str) -> tuple[str, str, str]:

@@ -43,6 +43,7 @@ from reconciliation.services.locks import hold, patient
 from reconciliation.services.pages import files_of, pages_move, pages_replace, pages_with
 from reconciliation.services.readers import Expected, open_pages, open_reader, table_of
 from reconciliation.services.remittances import remittances_announce
+from reconciliation.services.sequels import Span, other_statements
 from reconciliation.services.staging import Staged, stage
 from reconciliation.services.staging import keep as keep_staged
 from reconciliation.sources import zone_of
@@ -249,6 +250,10 @@ def _keep_line_by_line(
     _conclude(statement, expected, reader, now)
     statement.save()
     parameters: dict[str, Any] = {"statement": statement.pk, "provider": statement.provider, "live": statement.live}
+    spans = ((x.account_key, Span(x.opened_on, x.opening_minor, x.closed_on, x.closing_minor)) for x in reader.balances)
+    if others := other_statements(statement, spans):
+        files = {"others": [file for file, _ in others], "accounts": [account for _, account in others]}
+        cursor.execute(kept.apart, parameters | files)
     cursor.execute(kept.contradictions, parameters)
     contradictions = cursor.fetchall()
     if contradictions:

@@ -50,6 +50,7 @@ class Kept:
     names: tuple[str, ...]  # of the columns that say, with the occurrence, which line it is
     key: Callable[[Any], Hashable]  # their values
     twins: str  # numbers lines of the same key; in the database, because a file has too many keys to hold
+    apart: str  # numbers them on behind what files of %(others)s have under that key, which are other entries (services.sequels)
     contradictions: str
     apply: str
 
@@ -59,6 +60,7 @@ def _kept(table: str, columns: dict[str, str], key: tuple[str, ...], account_col
     said = [name for name in names if name not in key]
     same = " AND ".join(f"l.{name} = i.{name}" for name in key)
     listed = ", ".join(names)
+    listed_key = ", ".join(f"l.{name}" for name in key)
     account, joined = (
         (
             "provider_account_id, ",
@@ -88,6 +90,22 @@ def _kept(table: str, columns: dict[str, str], key: tuple[str, ...], account_col
                   WHERE ({", ".join(key)}) IN (SELECT {", ".join(key)} FROM incoming_line
                                                GROUP BY {", ".join(key)} HAVING count(*) > 1)) t
             WHERE t.number = i.number AND t.occurrence > 1""",
+        apart=f"""
+            WITH known AS (
+                SELECT {listed_key}, l.occurrence,
+                       (l.statement_id, l.account_key) IN (SELECT * FROM unnest(%(others)s::text[], %(accounts)s::text[])) AS other
+                FROM {table} l
+                WHERE l.provider = %(provider)s AND ({listed_key}) IN (SELECT {", ".join(key)} FROM incoming_line)
+            ), alike AS (
+                SELECT {", ".join(key)}, occurrence, row_number() OVER (PARTITION BY {", ".join(key)} ORDER BY occurrence) AS place
+                FROM known WHERE NOT other
+            ), taken AS (
+                SELECT {", ".join(key)}, max(occurrence) AS most, count(*) FILTER (WHERE NOT other) AS alike
+                FROM known GROUP BY {", ".join(key)} HAVING bool_or(other)
+            )
+            UPDATE incoming_line i SET occurrence = coalesce(
+                (SELECT l.occurrence FROM alike l WHERE {same} AND l.place = i.occurrence), t.most + i.occurrence - t.alike)
+            FROM taken t WHERE {same.replace("l.", "t.")}""",
         contradictions=f"""
             SELECT i.number, i.{key[1]}, l.number, l.statement_id
             FROM incoming_line i

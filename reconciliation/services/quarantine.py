@@ -39,6 +39,7 @@ from reconciliation.services.incoming import ENTRIES, LINES
 from reconciliation.services.locks import hold, patient
 from reconciliation.services.readers import Expected, line_parser, open_reader
 from reconciliation.services.remittances import remittances_announce
+from reconciliation.services.sequels import Span, other_statements
 
 DISCARD = "quarantine.discard"
 
@@ -192,9 +193,11 @@ def _keep(source: Source, statement: Statement, parsed: Line | Entry) -> tuple[S
     values = {name: value for name, value in asdict(parsed).items() if name != "number"}
     model: Any = StatementLine if isinstance(parsed, Line) else BankLine
     names = (LINES if isinstance(parsed, Line) else ENTRIES).names
-    alike = model.objects.filter(provider=source.code, **{name: values[name] for name in names})
-    occurrence = _occurrence(statement, parsed) if alike.exists() else 1
-    known = alike.filter(occurrence=occurrence).first()
+    twins = model.objects.filter(provider=source.code, **{name: values[name] for name in names}).order_by("occurrence")
+    alike = twins.exclude(statement__in=_others(statement, parsed.account_key)) if isinstance(parsed, Entry) else twins
+    place = _occurrence(statement, parsed) if alike.exists() else 1
+    known = alike[place - 1 : place].first()
+    occurrence = twins.count() + 1
     if known is not None:
         if any(getattr(known, name) != value for name, value in values.items()):
             raise InvalidRequest(
@@ -209,6 +212,12 @@ def _keep(source: Source, statement: Statement, parsed: Line | Entry) -> tuple[S
         statement=statement, number=parsed.number, provider=source.code, occurrence=occurrence, **values
     )
     return row, True
+
+
+def _others(statement: Statement, account: str) -> list[str]:
+    """The files whose entries of the account are others than this one's, however alike."""
+    own = BankBalance.objects.filter(statement=statement, account_key=account).values_list(*Span._fields)
+    return [file for file, _ in other_statements(statement, [(account, Span(*span)) for span in own])]
 
 
 def _occurrence(statement: Statement, parsed: Line | Entry) -> int:

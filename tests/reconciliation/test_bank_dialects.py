@@ -172,9 +172,9 @@ def test_an_entry_without_a_date_is_booked_within_its_statement() -> None:
     _, entries = read(content, "x.sta")
 
     assert [(x.booked_on.day, x.value_on) for x in entries] == [
-        (3, date(2026, 2, 27)),
+        (1, date(2026, 2, 27)),
         (2, date(2026, 3, 2)),
-        (3, date(2026, 3, 9)),
+        (1, date(2026, 3, 9)),
     ]
 
 

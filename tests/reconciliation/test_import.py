@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -11,10 +12,14 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
+from common.books import Asked, verify
 from common.models import AuditRecord
-from reconciliation.models import BankLine, Statement, StatementFile, StatementLine
+from reconciliation.models import BankLine, Source, Statement, StatementFile, StatementLine
 from reconciliation.services.imports import statement_import
 from tests.factories import MerchantFactory, ProviderAccountFactory
+from tests.factories.agreed import new_bank_account
+from tests.payments.verify.test_verify_books import rules_lifted
+from tests.reconciliation.bank_files import IBAN, mt940
 from tests.reconciliation.given import ACTOR, DAY, NEXT_MORNING, Listed, fpx_file, imported
 from tests.reconciliation.given_bank import BANK, NEXT, Booked, bank_account, bank_file, bank_imported, night
 from tests.support.race import race
@@ -244,6 +249,76 @@ def test_a_bank_may_number_its_entries_anew_each_day() -> None:
     assert list(BankLine.objects.order_by("id").values_list("reference", "amount_minor")) == [
         ("1", 10_000), ("2", -500), ("1", 700), ("2", 900), ("3", 100),
     ]  # fmt: skip
+
+
+CHARGE = ":61:2603020302D0,50NCHGNONREF\r\n:86:SERVICE CHARGE"
+
+
+def swift(entries: Sequence[str], opening: str, closing: str, *, of: str = "260302", to: str = "260302") -> Statement:
+    """A file of one statement, imported."""
+    source, _ = Source.objects.get_or_create(code="swift", defaults={"name": "S", "side": "BANK", "format": "mt940"})
+    if not source.bank_accounts.exists():
+        new_bank_account(source, IBAN, currency="EUR")
+    content = mt940(entries, opening=f"C{of}EUR{opening}", closing=f"C{to}EUR{closing}")
+    statement = statement_import(
+        content=content, provider="swift", account=None, live=False, day=None, actor=ACTOR, now=night(NEXT)
+    ).statement
+    assert statement.state == "IMPORTED", statement.reason
+    return statement
+
+
+def amounts() -> list[int]:
+    return sorted(BankLine.objects.values_list("amount_minor", flat=True))
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (1, 0, 2), (1, 2, 0), (2, 1, 0)])
+def test_statements_of_one_day_that_follow_one_another_keep_what_looks_alike(order: Sequence[int]) -> None:
+    """The same charge without a reference in each, and a reference that begins anew with other content."""
+    follow = [
+        ([CHARGE, ":61:2603020302C1,00NTRFNONREF//1"], "100,00", "100,50"),
+        ([CHARGE], "100,50", "100,00"),
+        ([CHARGE, ":61:2603020302C7,00NTRFNONREF//1"], "100,00", "106,50"),
+    ]
+
+    for each in order:
+        swift(*follow[each])
+
+    assert amounts() == [-50, -50, -50, 100, 700]
+    assert violations() == set()
+
+
+def test_a_longer_file_of_one_of_them_or_of_the_whole_day_brings_only_what_is_new() -> None:
+    swift([CHARGE], "100,00", "99,50")
+    swift([CHARGE], "99,50", "99,00")
+
+    longer = swift([CHARGE, CHARGE, ":61:2603020302C5,00NTRFNONREF//9"], "99,50", "103,50")
+    whole = swift([CHARGE, CHARGE, CHARGE, ":61:2603020302C5,00NTRFNONREF//9"], "100,00", "103,50")
+
+    assert (longer.new_line_count, whole.new_line_count) == (2, 0)
+    assert amounts() == [-50, -50, -50, 500]
+    assert violations() == set()
+
+
+def test_an_entry_without_a_date_is_the_same_in_a_file_of_more_days() -> None:
+    undated = ":61:260227D1,00NTRFNONREF//R1"
+    swift([undated], "100,00", "99,00", of="260301")
+
+    assert swift([undated, CHARGE], "100,00", "98,50", of="260301", to="260303").new_line_count == 1
+
+
+def test_entries_that_do_not_come_to_the_balances_are_named() -> None:
+    swift([CHARGE], "100,00", "99,50")
+    swift([":61:2603020302C5,00NTRFNONREF//9"], "99,50", "104,50")
+    assert violations() == set()
+
+    with rules_lifted("bank_line"), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM bank_line WHERE amount_minor = 500")
+
+    assert violations() == {"bank_lines_come_to_their_balances", "statements_have_their_lines"}
+
+
+def violations() -> set[str]:
+    return {check.name for check, found in verify(Asked(now=night(NEXT))) if found.violations}
 
 
 def test_a_bank_that_says_something_else_of_an_entry_of_that_day_is_refused() -> None:
