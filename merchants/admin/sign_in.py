@@ -2,6 +2,9 @@
 
 Without the first, one address could make us hash passwords for any number of names; without the last, one name could be guessed from any
 number of addresses. The last is high, because whoever knows a name can run into it on purpose.
+
+The audit log has each sign-in, and each wrong password for a name that there is: at most as many as the locks let through. What a stranger typed
+as a name is in no record that stays, for it may be a password.
 """
 
 from __future__ import annotations
@@ -14,9 +17,14 @@ from axes.handlers.database import AxesDatabaseHandler
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
+from common.audit import record_action
+from common.changes import Actor
+from common.models.audit import OPERATOR
 from merchants import rates
 from merchants.api.addresses import client_address
 from merchants.api.throttling import limit
@@ -33,6 +41,32 @@ class SignInHandler(AxesDatabaseHandler):
         )
         failures = attempts.aggregate(all=Sum("failures_since_start"))["all"] or 0
         return bool(failures >= settings.SIGN_IN_FAILURES_OF_A_NAME)
+
+    def user_logged_in(self, sender: Any, request: HttpRequest, user: User, **signal: Any) -> None:
+        super().user_logged_in(sender, request, user, **signal)
+        _record(request, user, "operator.signed_in", f"{OPERATOR}{user.get_username()}"[:120])
+
+    def user_login_failed(
+        self, sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **signal: Any
+    ) -> None:
+        behind_a_lock = getattr(request, "axes_locked_out", False)
+        super().user_login_failed(sender, credentials, request, **signal)
+        if request is None or behind_a_lock:  # no password was looked at
+            return
+        user = User.objects.filter(username=get_client_username(request, credentials)).first()
+        if user is not None:
+            _record(request, user, "operator.sign_in_failed", "stranger", locked=self.is_locked(request, credentials))
+
+
+def _record(request: HttpRequest, user: User, action: str, actor: str, **more: Any) -> None:
+    record_action(
+        actor=Actor(actor, request_id=getattr(request, "request_id", "")),
+        action=action,
+        subject_type="operator",
+        subject_id=str(user.pk),
+        now=timezone.now(),
+        changes={"username": user.get_username(), "address": client_address(request), **more},
+    )
 
 
 class SignInLimitMiddleware:
