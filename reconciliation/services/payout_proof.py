@@ -90,7 +90,9 @@ def why_not_proven(line: BankLine, payout: Payout) -> str:
         return f"{names}, which is paid from {file.source} {file.account_key}."
     amounts = (abs(line.amount_minor), abs(line.amount_minor + line.charges_minor))  # the bank may have kept some of it
     if line.currency != payout.currency or payout.amount_minor not in amounts:
-        return f"{names}, which is {payout.amount.text()}."
+        took = line.amount_minor < -payout.amount_minor or 0 < line.amount_minor < payout.amount_minor
+        hint = " If the bank took the difference, say on the payout's page that this line shows it."
+        return f"{names}, which is {payout.amount.text()}.{hint if took and line.currency == payout.currency else ''}"
     shown = BankMatch.objects.filter(payout=payout).exists()
     if line.amount_minor > 0:
         if not shown:

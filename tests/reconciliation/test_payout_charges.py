@@ -68,7 +68,8 @@ def test_two_people_name_the_line_that_shows_it_with_charges_and_the_one_that_br
     reference = payout.end_to_end_id if named else "NOTPROVIDED"
     [left] = bank_lines((reference, -NET - 100))
     compared(DUE)
-    assert [found.bank_line for found in Break.objects.filter(resolved_at=None, payout=None)] == [left]
+    [said] = Break.objects.filter(resolved_at=None, payout=None)
+    assert (said.bank_line, "say on the payout's page" in said.cause) == (left, named)
 
     proposal = yes(confirmed(payout, left))
 
