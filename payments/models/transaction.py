@@ -43,6 +43,7 @@ class Transaction(models.Model):
     amount_captured_minor = minor_field(default=0)
     amount_refunded_minor = minor_field(default=0)
     amount_refund_pending_minor = minor_field(default=0)  # asked for, not yet answered: reserved
+    amount_disputed_minor = minor_field(default=0, db_default=0)  # charged back and not given back (reconciliation)
 
     # A book transfer has both accounts and no payments: a payment is an attempt at a provider. Without indexes, which every
     # payment would pay for: an account is read by its postings.
@@ -88,6 +89,16 @@ class Transaction(models.Model):
                 name="transaction_refunded_within_captured_within_authorized",
             ),
             models.CheckConstraint(
+                condition=Q(amount_disputed_minor=0)
+                | Q(
+                    amount_disputed_minor__gt=0,
+                    amount_captured_minor__gte=F("amount_refunded_minor")
+                    + F("amount_refund_pending_minor")
+                    + F("amount_disputed_minor"),
+                ),
+                name="transaction_refunded_and_disputed_within_captured",
+            ),
+            models.CheckConstraint(
                 condition=Q(from_account=None, to_account=None, expires_at__isnull=False)
                 | Q(from_account__isnull=False, to_account__isnull=False, expires_at=None),
                 name="transaction_transfer_has_both_accounts",
@@ -130,4 +141,6 @@ class Transaction(models.Model):
 
     @property
     def refundable_minor(self) -> int:
-        return self.amount_captured_minor - self.amount_refunded_minor - self.amount_refund_pending_minor
+        """Captured, and neither refunded, nor reserved for refunds, nor charged back."""
+        gone = self.amount_refunded_minor + self.amount_refund_pending_minor + self.amount_disputed_minor
+        return self.amount_captured_minor - gone

@@ -153,9 +153,9 @@ def refund_batch_totals(batch: RefundBatch) -> list[Totals]:
 
 def refundable(merchant_id: str, *, live: bool, **filters: Any) -> QuerySet[Transaction]:
     """Transactions of the merchant of which something is left to refund. `filters` are those of the ORM."""
-    left = F("amount_refunded_minor") + F("amount_refund_pending_minor")
+    gone = F("amount_refunded_minor") + F("amount_refund_pending_minor") + F("amount_disputed_minor")
     found = Transaction.objects.filter(merchant_id=merchant_id, live=live, status__in=REFUNDABLE, **filters)
-    return found.filter(amount_captured_minor__gt=left)
+    return found.filter(amount_captured_minor__gt=gone)
 
 
 def wanted_of(transactions: QuerySet[Transaction]) -> list[Wanted]:

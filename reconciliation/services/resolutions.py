@@ -34,10 +34,12 @@ from reconciliation.models import (
     MatchGroup,
     MatchRule,
     Resolution,
+    StatementLine,
     WriteOffLimit,
 )
 from reconciliation.services.claims import COUNTER_ACCOUNTS, Items, gather, is_dispute, own_items, refuse_claimed
 from reconciliation.services.day_figures import amounts_text
+from reconciliation.services.disputes import dispute_count, dispute_hold, refuse_dispute
 from reconciliation.services.locks import hold
 
 MATCH, ADJUST, WRITE_OFF, DISPUTE = "break.match", "break.adjust", "break.write_off", "break.dispute"
@@ -112,6 +114,7 @@ def _propose(
     if kind == DISPUTE:
         if not is_dispute(items):
             raise InvalidState("It is not a chargeback of one of our accounts.")
+        refuse_dispute(items.lines[0])
         counter = AccountKind.MERCHANT_PAYABLE
     differences = items.differences()
     if len(differences) > 1:  # exchanged: each currency balances by itself
@@ -214,6 +217,8 @@ def _lock(proposal: Proposal) -> None:
     hold(f"reconcile:{parameters['provider']}:{parameters['live']}")
     if parameters["comparison"] == Comparison.BANK:
         hold(f"reconcile:banks:{parameters['live']}")
+    if proposal.kind == DISPUTE:
+        dispute_hold(StatementLine.objects.get(pk__in=parameters["lines"]))
     list(
         Operation.objects.filter(pk__in=parameters["operations"])
         .order_by("pk")
@@ -237,6 +242,9 @@ def _execute(proposal: Proposal, actor: Actor, now: datetime) -> None:
     )  # fmt: skip
     try:
         refuse_claimed(items)
+        if proposal.kind == DISPUTE:
+            refuse_dispute(items.lines[0])
+            dispute_count(items.lines[0])
     except InvalidState as exc:
         raise Changed(f"{exc.message} The proposal is void.") from exc
     resolution, fact = _ENDS[proposal.kind]

@@ -7,15 +7,15 @@ from common.books import Asked, Found, check, query
 
 @check
 def amounts_are_nested(asked: Asked) -> Found:
-    """Refunded and reserved for refunds <= captured <= authorised <= asked for; none is negative."""
+    """Refunded, reserved for refunds and charged back <= captured <= authorised <= asked for; none is negative."""
     return query(
         examined="transaction",
         violations="""
-            SELECT concat('transaction ', id, ': refunded ', amount_refunded_minor, ' and reserved ', amount_refund_pending_minor,
+            SELECT concat('transaction ', id, ': refunded ', amount_refunded_minor, ' reserved ', amount_refund_pending_minor, ' and charged back ', amount_disputed_minor,
                           ' of captured ', amount_captured_minor, ' of authorised ', amount_authorized_minor, ' of ', amount_minor)
             FROM transaction
-            WHERE NOT (amount_refunded_minor >= 0 AND amount_refund_pending_minor >= 0
-                AND amount_refunded_minor + amount_refund_pending_minor <= amount_captured_minor
+            WHERE NOT (amount_refunded_minor >= 0 AND amount_refund_pending_minor >= 0 AND amount_disputed_minor >= 0
+                AND amount_refunded_minor + amount_refund_pending_minor + amount_disputed_minor <= amount_captured_minor
                 AND amount_captured_minor <= amount_authorized_minor AND amount_authorized_minor <= amount_minor)""",
     )
 

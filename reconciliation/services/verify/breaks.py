@@ -51,6 +51,26 @@ def decided_differences_are_booked(asked: Asked) -> Found:
 
 
 @check
+def disputes_are_remembered(asked: Asked) -> Found:
+    """What a transaction says is charged back of it is what the disputes booked of its payments come to."""
+    return query(
+        examined="reconciliation_match_group g JOIN proposal p ON p.id = g.proposal_id WHERE p.kind = 'break.dispute'",
+        violations="""
+            WITH booked AS (
+                SELECT t.transaction_id, -sum(l.amount_minor) AS minor
+                FROM proposal d JOIN reconciliation_match_group g ON g.proposal_id = d.id
+                JOIN reconciliation_match m ON m.group_id = g.id JOIN statement_line l ON l.id = m.line_id
+                JOIN operation o ON o.reference = l.our_reference AND o.kind IN ('SALE', 'CAPTURE')
+                JOIN payment t ON t.id = o.payment_id AND t.provider_account_id = l.provider_account_id
+                WHERE d.kind = 'break.dispute' GROUP BY t.transaction_id
+            )
+            SELECT concat('transaction ', t.id, ' says that ', t.amount_disputed_minor, ' is charged back, booked is ', coalesce(b.minor, 0))
+            FROM transaction t LEFT JOIN booked b ON b.transaction_id = t.id
+            WHERE t.amount_disputed_minor <> coalesce(b.minor, 0)""",
+    )
+
+
+@check
 def closed_days_have_nothing_open(asked: Asked) -> Found:
     """A closed day has no open break, and every line of it is claimed or was handed on with a break."""
     return query(
