@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import structlog
@@ -90,6 +91,7 @@ def compare(
     progress: Callable[[str], None] = lambda step: None,
 ) -> None:
     """All passes of a run by these rules, in the transaction of the caller, and what became of the day."""
+    begun = monotonic()
     with connection.cursor() as cursor:
         patient()
         hold(f"reconcile:{run.provider}:{run.live}")
@@ -107,7 +109,7 @@ def compare(
         run.breaks_opened = sum(opened for (opened,) in cursor.fetchall())
         _count(cursor, run, parameters)
         cursor.execute(f"DROP TABLE IF EXISTS {passes.TEMPORARY}")
-        run.ended_at = now
+        run.ended_at = now + timedelta(seconds=monotonic() - begun)
         run.save()
 
 
