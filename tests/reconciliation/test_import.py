@@ -16,6 +16,7 @@ from common.books import Asked, verify
 from common.models import AuditRecord
 from reconciliation.models import BankLine, Source, Statement, StatementFile, StatementLine
 from reconciliation.services.imports import statement_import
+from reconciliation.services.quarantine import line_fix
 from tests.factories import MerchantFactory, ProviderAccountFactory
 from tests.factories.agreed import new_bank_account
 from tests.payments.verify.test_verify_books import rules_lifted
@@ -304,6 +305,23 @@ def test_an_entry_without_a_date_is_the_same_in_a_file_of_more_days() -> None:
     swift([undated], "100,00", "99,00", of="260301")
 
     assert swift([undated, CHARGE], "100,00", "98,50", of="260301", to="260303").new_line_count == 1
+
+
+def test_what_is_put_right_in_the_second_of_them_is_not_what_the_first_has() -> None:
+    first = swift([CHARGE], "100,00", "99,50")
+    second = swift([CHARGE.replace("0302D", "0231D")], "99,50", "99,00")
+    [waits] = second.quarantined_lines.all()
+    right = ["2026-03-02" if cell == "2026-02-31" else cell for cell in waits.cells]
+
+    fixed = line_fix(line_id=waits.pk, cells=right, actor=ACTOR, now=night(NEXT))
+
+    second.refresh_from_db()
+    assert (fixed.bank_line.statement_id, second.controls, second.new_line_count) == (second.pk, "AGREED", 1)
+    assert list(BankLine.objects.order_by("id").values_list("statement", "occurrence", "amount_minor")) == [
+        (first.pk, 1, -50),
+        (second.pk, 2, -50),
+    ]
+    assert violations() == set()
 
 
 def test_entries_that_do_not_come_to_the_balances_are_named() -> None:

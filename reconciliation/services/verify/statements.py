@@ -54,16 +54,18 @@ def bank_lines_come_to_their_balances(asked: Asked) -> Found:
             WITH said AS (
                 SELECT b.*, s.provider, s.live, s.controls FROM bank_balance b JOIN statement s ON s.id = b.statement_id
                 WHERE s.state = 'IMPORTED'
+            ), shared AS (
+                SELECT DISTINCT b.statement_id, b.account_key
+                FROM said b JOIN said o ON (o.provider, o.live, o.account_key) = (b.provider, b.live, b.account_key)
+                WHERE o.statement_id <> b.statement_id AND o.opened_on <= b.closed_on AND o.closed_on >= b.opened_on
+                    AND (o.opened_on, o.opening_minor) <> (b.closed_on, b.closing_minor)
+                    AND (o.closed_on, o.closing_minor) <> (b.opened_on, b.opening_minor)
+                    AND NOT (o.opened_on = b.opened_on AND o.opening_minor <> b.opening_minor)
             ), moved AS (
-                SELECT b.statement_id, b.account_key, b.currency, sum(b.closing_minor - b.opening_minor) AS minor
-                FROM said b WHERE b.controls = 'AGREED' GROUP BY 1, 2, 3
-                HAVING NOT bool_or(EXISTS (
-                    SELECT FROM said o
-                    WHERE (o.provider, o.live, o.account_key) = (b.provider, b.live, b.account_key) AND o.statement_id <> b.statement_id
-                        AND o.opened_on <= b.closed_on AND o.closed_on >= b.opened_on
-                        AND (o.opened_on, o.opening_minor) <> (b.closed_on, b.closing_minor)
-                        AND (o.closed_on, o.closing_minor) <> (b.opened_on, b.opening_minor)
-                        AND NOT (o.opened_on = b.opened_on AND o.opening_minor <> b.opening_minor)))
+                SELECT statement_id, account_key, currency, sum(closing_minor - opening_minor) AS minor
+                FROM said b WHERE controls = 'AGREED'
+                    AND NOT EXISTS (SELECT FROM shared s WHERE (s.statement_id, s.account_key) = (b.statement_id, b.account_key))
+                GROUP BY 1, 2, 3
             )
             SELECT concat('statement ', m.statement_id, ' moves ', m.account_key, ' by ', m.minor, ' ', m.currency, ', its lines come to ',
                           coalesce(l.minor, 0))
