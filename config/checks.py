@@ -258,6 +258,9 @@ def _page_middleware() -> Finding | None:
         "django.contrib.auth.middleware.AuthenticationMiddleware",
         "django.middleware.clickjacking.XFrameOptionsMiddleware",
         "csp.middleware.CSPMiddleware",
+        "common.console.session_end.SessionEndMiddleware",
+        "common.http.BodyLimitMiddleware",
+        "merchants.admin.sign_in.SignInLimitMiddleware",
         "axes.middleware.AxesMiddleware",
     }
     missing = needed - set(settings.PAGE_MIDDLEWARE)
