@@ -50,6 +50,7 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)
+TRUSTED_ADDRESS_HEADER = env.str("TRUSTED_ADDRESS_HEADER", default="X-Forwarded-For")
 LIVE_URL = env.str("LIVE_URL", default="").rstrip("/")
 SANDBOX_URL = env.str("SANDBOX_URL", default="").rstrip("/")
 

@@ -1,4 +1,8 @@
-"""The client's address. X-Forwarded-For is believed only as far as our own proxies wrote it (settings.TRUSTED_PROXIES of them)."""
+"""The client's address. X-Forwarded-For is believed only as far as our own proxies wrote it (settings.TRUSTED_PROXIES of them).
+
+WSGI knows "X_Forwarded_For" by the same name, and the last one counts. A proxy that does not drop headers with underscores has to write the
+address into one whose name has no hyphen: settings.TRUSTED_ADDRESS_HEADER.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,8 @@ def client_address(request: HttpRequest) -> str:
     if not settings.TRUSTED_PROXIES:
         return peer
     # Each proxy appends the address it saw: the one our outermost proxy saw is that many from the right. The rest is hearsay.
-    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    name = f"HTTP_{settings.TRUSTED_ADDRESS_HEADER.upper().replace('-', '_')}"
+    hops = [hop.strip() for hop in request.META.get(name, "").split(",")]
     seen = hops[-settings.TRUSTED_PROXIES] if len(hops) >= settings.TRUSTED_PROXIES else ""
     try:
         return str(ip_address(seen))

@@ -118,6 +118,18 @@ def test_an_allowlist_sees_the_address_our_proxies_saw(
     assert response.status_code == status
 
 
+def test_a_header_without_a_hyphen_cannot_be_written_over_by_another_name(db: None, settings: Settings) -> None:
+    """A server hands "X_Forwarded_For" and "X-Forwarded-For" over as one; where a proxy lets the first pass, the client writes the second."""
+    settings.TRUSTED_PROXIES = 1
+    settings.TRUSTED_ADDRESS_HEADER = "Clientaddress"
+    secret = api_key_secret(ApiKeyFactory(allowed_networks=["203.0.113.0/24"]))
+
+    forged = call(**{"X-API-Key": secret, "X-Forwarded-For": "203.0.113.7", "Clientaddress": "198.51.100.1"})
+    true = call(**{"X-API-Key": secret, "X-Forwarded-For": "198.51.100.1", "Clientaddress": "203.0.113.7"})
+
+    assert (forged.status_code, true.status_code) == (401, 200)
+
+
 def test_a_known_key_costs_no_query_and_a_revoked_one_ends_within_seconds(
     api: Api, django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
 ) -> None:
