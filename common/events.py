@@ -42,6 +42,7 @@ EVENT_OF_FACT: Mapping[str, str] = {
     "settlement.created": "settlement.created",
     "payout.paid": "payout.paid",
     "payout.returned": "payout.returned",
+    "payout.left_again": "payout.paid",
     "refund.accepted": "refund.completed",
     "refund.written_off": "refund.failed",
 }

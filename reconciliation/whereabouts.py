@@ -203,7 +203,7 @@ _TOTALS = """
                coalesce(sum(p.amount_minor) FILTER (WHERE a.kind = 'payout_in_transit' AND e.fact_name = 'payout.paid'), 0)
                - coalesce((SELECT sum(-x.amount_minor) FROM posting x JOIN journal_entry y ON y.id = x.entry_id
                            JOIN ledger_account z ON z.code = x.account_id
-                           WHERE y.fact_name = 'payout.returned' AND z.kind = 'merchant_payable'
+                           WHERE y.fact_name IN ('payout.returned', 'payout.left_again') AND z.kind = 'merchant_payable'
                                AND (z.live, z.currency) = (a.live, a.currency)
                                AND NOT EXISTS (SELECT FROM posting w JOIN ledger_account v ON v.code = w.account_id
                                                WHERE w.entry_id = y.id AND v.kind = 'payout_in_transit')), 0) AS paid

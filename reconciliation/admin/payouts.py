@@ -157,7 +157,10 @@ class PayoutAdmin(ConsoleAdmin):
             PayoutState.APPROVED: ("cancel",),
             PayoutState.SENT: ("confirm_paid", "confirm_returned"),
         }.get(PayoutState(payout.state) if payout else PayoutState.CANCELLED, ())
-        if payout is not None and payout.state == PayoutState.PAID:  # a line of the bank may still say more
+        if payout is not None and payout.state in (
+            PayoutState.PAID,
+            PayoutState.RETURNED,
+        ):  # a line of the bank may still say more
             says = {"confirm_paid": False, "confirm_returned": True}
             names = tuple(name for name, back in says.items() if lines_showing(payout, returned=back).exists())
         return [found for found in super().get_actions_detail(request, object_id) if found.action_name.endswith(names)]

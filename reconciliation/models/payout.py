@@ -50,6 +50,7 @@ PAYOUT_MOVES = {
     (_P.SENT, _P.PAID): "payout.paid",
     (_P.SENT, _P.RETURNED): "payout.returned",
     (_P.PAID, _P.RETURNED): "payout.returned",
+    (_P.RETURNED, _P.PAID): "payout.left_again",  # it had not come back in the end
 }
 
 

@@ -31,6 +31,7 @@ SETTLEMENT_MOVES = {
     (_S.PAYOUT_PENDING, _S.PAID),
     (_S.PAYOUT_PENDING, _S.RETURNED),
     (_S.PAID, _S.RETURNED),
+    (_S.RETURNED, _S.PAID),  # it had not come back in the end
 }
 IN_TRANSIT = (_S.CREATED, _S.PAYOUT_PENDING)  # the net has left what we owe and has not arrived
 

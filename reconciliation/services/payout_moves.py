@@ -121,9 +121,9 @@ def returned_legs(payout: Payout) -> list[Leg]:
 
 
 def left_by_line(payout: Payout, line: BankLine) -> list[Leg]:
-    """The bank's line shows that it left: from what is on its way, or from where it stood when only people had said so."""
-    before = bank_ref(payout) if payout.state == PayoutState.PAID else _transit(payout)
-    return _by_line(payout, line, Leg(before, payout.amount_minor))
+    """The bank's line shows that it left: from what is on its way, from where it stood when only people had said so, or from what is owed again."""
+    before = {PayoutState.PAID: bank_ref(payout), PayoutState.RETURNED: _owed(payout).account}
+    return _by_line(payout, line, Leg(before.get(PayoutState(payout.state), _transit(payout)), payout.amount_minor))
 
 
 def returned_by_line(payout: Payout, line: BankLine) -> list[Leg]:

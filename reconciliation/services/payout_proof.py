@@ -99,24 +99,29 @@ def why_not_proven(line: BankLine, payout: Payout) -> str:
             return f"{names}, which the bank has not shown to leave."
         if payout.state != PayoutState.PAID:
             return f"{names}, which came back before."
-        return f"{names}, which the bank has shown to leave once more." if _still_out(payout, line) else ""
+        return (
+            f"{names}, which the bank has shown to leave once more."
+            if still_out(payout, line.provider, line.account_key)
+            else ""
+        )
     if line.reversal:
         return f"{names}, and takes back what did not come in."
     if payout.state == PayoutState.SENT or (payout.state == PayoutState.PAID and not shown):
         return ""
     if not shown:
         return f"{names}, which came back, as two people said."
-    if payout.state == PayoutState.RETURNED and _still_out(payout, line):
+    if payout.state == PayoutState.RETURNED and still_out(payout, line.provider, line.account_key):
         return (
-            f"{names}, which came back and then left once more: the merchant was owed it again, and may be paid twice."
+            f"{names}, which came back and then left once more: the merchant was owed it again, and may be paid twice. "
+            "Say on the payout's page that this line shows it."
         )
     return f"{names}, which the bank has shown already."
 
 
-def _still_out(payout: Payout, like: BankLine) -> bool:
-    """Whether more of its debits than credits are on the account of the line `like`, claimed by whatever it was or not, with the one that proved it."""
+def still_out(payout: Payout, source: str, account_key: str) -> bool:
+    """Whether more of its debits than credits are on that account of ours, claimed by whatever it was or not, with the one that proved it."""
     proof = BankMatch.objects.filter(bank_line__isnull=False, group__bank_matches__payout=payout).values("bank_line")
-    account = {"provider": like.provider, "account_key": like.account_key, "currency": like.currency}
+    account = {"provider": source, "account_key": account_key, "currency": payout.currency}
     lines = BankLine.objects.filter(
         Q(pk__in=proof) | Q(end_to_end_id=payout.end_to_end_id, statement__live=payout.live, **account)
     )
@@ -161,7 +166,8 @@ def payout_left(
     **values: Any,
 ) -> None:
     """The line that `group` claims proves that the locked payout left; people may have said so before. `values` are other columns of it."""
-    BankMatch.objects.create(group=group, payout=payout)
+    if not BankMatch.objects.filter(payout=payout).exists():
+        BankMatch.objects.create(group=group, payout=payout)
     rows, legs = Rows(), left_by_line(payout, line)
     if payout.state != PayoutState.PAID:
         payout_move(rows, payout, PayoutState.PAID, actor=actor, now=now, legs=legs, reason=reason, **values)

@@ -55,7 +55,7 @@ from reconciliation.services.payout_moves import (
     record_payout,
     returned_legs,
 )
-from reconciliation.services.payout_proof import payout_left, payout_returned
+from reconciliation.services.payout_proof import payout_left, payout_returned, still_out
 from reconciliation.services.resolutions import refuse_vanishing
 
 RELEASE, RELEASE_LARGE = "payout.release", "payout.release_large"
@@ -167,14 +167,19 @@ def payout_confirm(
 
 def lines_showing(payout: Payout, *, returned: bool) -> QuerySet[BankLine]:
     """Unclaimed lines that may show that a payout left, or came back, and do not prove it: of another account of ours, without its id, or more or less
-    than it by what the bank took. None if there is nothing to be shown any more, or yet. The nearest amount first."""
+    than it by what the bank took; of one that came back, what shows that it left once more. None if there is nothing to be shown any more, or yet. The nearest amount first."""
     file, shown = payout.file, BankMatch.objects.filter(payout=payout).exists()
-    if file is None or shown is not returned or payout.state not in (PayoutState.PAID, PayoutState.SENT):
+    if file is None:
+        return BankLine.objects.none()
+    again = not returned and payout.state == PayoutState.RETURNED and still_out(payout, file.source, file.account_key)
+    if not again and (shown is not returned or payout.state not in (PayoutState.PAID, PayoutState.SENT)):
         return BankLine.objects.none()
     named = Q(end_to_end_id=payout.end_to_end_id)
     own = Q(provider=file.source, account_key=file.account_key)
     nameless = own & Q(end_to_end_id__in=NO_ID)
-    if returned:
+    if again:
+        fits = named & own & Q(amount_minor=-payout.amount_minor)
+    elif returned:
         fits = (named | nameless) & Q(amount_minor__gt=0, amount_minor__lte=payout.amount_minor)
     else:
         fits = (named & ~own & Q(amount_minor=-payout.amount_minor)) | (
@@ -190,6 +195,8 @@ def _shown_by(payout: Payout, line: BankLine) -> str:
     taken = Money(abs(payout.amount_minor - abs(line.amount_minor)), payout.currency)
     if line.amount_minor > 0:
         return f"came back by {line.reference}" + (f", {taken.text()} less for charges" if taken.minor else "")
+    if payout.state == PayoutState.RETURNED:
+        return f"left once more by {line.reference}: the merchant is owed it no longer"
     more = f", and {taken.text()} more as charges" if taken.minor else ""
     return f"arrived, paid from {line.provider} {line.account_key} by {line.reference}{more}"
 
@@ -366,7 +373,7 @@ def _confirm_paid(proposal: Proposal, actor: Actor, now: datetime) -> None:
     [payout] = lock_payouts([proposal.subject_id])
     if (line := _line_of(proposal)) is not None:
         group = _claim(proposal, payout, line, now)
-        payout_left(payout, line, group, actor, now, reason=proposal.reason, confirmed_by_id=proposal.pk)
+        payout_left(payout, line, group, actor, now, reason=proposal.reason, confirmed_by_id=proposal.pk, ended_at=None)
         return
     rows, legs = Rows(), paid_legs(payout, bank_ref(payout))
     payout_move(

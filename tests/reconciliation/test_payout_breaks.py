@@ -426,8 +426,40 @@ def test_a_debit_of_what_came_back_is_said_to_have_left_once_more() -> None:
     assert said.bank_line == again
     assert said.cause == (
         f"It names the payout {payout.end_to_end_id}, which came back and then left once more: "
-        "the merchant was owed it again, and may be paid twice."
+        "the merchant was owed it again, and may be paid twice. Say on the payout's page that this line shows it."
     )
+    ask: dict[str, Any] = {"payout_id": payout.pk, "by": maker(), "reason": "Seen", "actor": ACTOR, "now": LATER}
+    proposal = yes(payout_confirm(**ask, returned=False, line_id=again.pk))
+
+    assert proposal.summary.endswith(f"left once more by {again.reference}: the merchant is owed it no longer")
+    payout.refresh_from_db()
+    assert (payout.state, payout.settlement.state, payout.ended_at, owed(payout.merchant)) == ("PAID", "PAID", None, 0)
+    assert booked("bank:mybank/514011112222:test:MYR") == -NET
+    assert compared(DUE + timedelta(days=2)).breaks_closed == 1
+    assert (open_breaks(), wrong()) == ([], {})
+    with pytest.raises(InvalidState, match="does not show the payout"):
+        payout_confirm(**ask, returned=False, line_id=again.pk)
+
+    bank_lines((payout.end_to_end_id, NET))
+    compared(DUE + timedelta(days=3))
+    payout.refresh_from_db()
+    assert (payout.state, owed(payout.merchant), open_breaks(), wrong()) == ("RETURNED", NET, [], {})
+
+
+def test_a_debit_of_one_that_people_said_came_back_may_be_said_to_have_paid_it() -> None:
+    payout = sent()
+    ask: dict[str, Any] = {"payout_id": payout.pk, "by": maker(), "reason": "Seen", "actor": ACTOR, "now": LATER}
+    yes(payout_confirm(**ask, returned=True))
+    [line] = bank_lines((payout.end_to_end_id, -NET))
+    compared(DUE)
+
+    yes(payout_confirm(**ask, returned=False, line_id=line.pk))
+
+    payout.refresh_from_db()
+    assert (payout.state, payout.bank_match.group.bank_matches.count(), owed(payout.merchant)) == ("PAID", 2, 0)
+    assert booked("bank:mybank/514011112222:test:MYR") == -NET
+    compared(DUE + timedelta(days=1))
+    assert (open_breaks(), wrong()) == ([], {})
 
 
 def test_what_is_sent_from_another_bank_is_missed_there() -> None:
