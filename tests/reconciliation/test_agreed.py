@@ -78,7 +78,7 @@ def given(name: str) -> tuple[Setting, Any, str]:
 
 def asked(setting: Setting, row: Any, column: str, by: User) -> Proposal:
     wanted = type(row).objects.get(pk=row.pk)
-    setattr(wanted, column, 7)
+    setattr(wanted, column, 7777)
     return setting.propose(wanted=wanted, reason="Their letter", by=by, actor=ACTOR, now=timezone.now())
 
 
@@ -111,9 +111,9 @@ def test_it_changes_by_two_people_and_by_nobody_alone(name: str) -> None:
     yes(proposal, lead)
 
     row.refresh_from_db()
-    assert (str(getattr(row, column)), row.proposal) == ("7", proposal)
+    assert (str(getattr(row, column)), row.proposal) == ("7777", proposal)
     record = AuditRecord.objects.get(action=f"{setting.subject}.changed", reason="Their letter")
-    assert record.changes == {column: [before, getattr(row, column)]} or record.changes == {column: [before, 7]}
+    assert record.changes == {column: [before, getattr(row, column)]} or record.changes == {column: [before, 7777]}
     assert wrong() == {}
 
 
@@ -142,7 +142,11 @@ def test_sql_changes_nothing_that_was_not_agreed_on_last(name: str) -> None:
     table, key, first = row._meta.db_table, setting.key, row.proposal_id
     waiting = asked(setting, row, column, two_people()[0])
 
-    lies = [(f"{column} = '7'", ()), (f"{column} = '7', proposal_id = %s", (waiting.pk,)), ("proposal_id = NULL", ())]
+    lies = [
+        (f"{column} = '7777'", ()),
+        (f"{column} = '7777', proposal_id = %s", (waiting.pk,)),
+        ("proposal_id = NULL", ()),
+    ]
     for change, values in lies:
         assert sql(f"UPDATE {table} SET {change} WHERE {key} = %s", *values, row.pk) == f"{table}_as_agreed"
     yes(waiting, two_people()[1])
@@ -210,7 +214,7 @@ def test_what_makes_no_sense_is_not_proposed() -> None:
 
 def test_an_account_that_came_in_between_makes_the_other_proposal_void() -> None:
     first, second = two_people()
-    ours = PayoutBank(live=False, currency="MYR", source="mybank", account_key="1", name="Us")
+    ours = PayoutBank(live=False, currency="MYR", source="mybank", account_key="1111", name="Us")
     late = PAYOUT_BANK.propose(wanted=ours, reason="r", by=first, actor=ACTOR, now=timezone.now())
     new_payout_bank(currency="USD")
     with rules_lifted("payout_bank"):
@@ -295,7 +299,7 @@ def test_an_agreement_that_commits_while_another_is_proposed_is_seen_by_it() -> 
     assert (nothing, type(refused)) == (None, InvalidState)
     assert not Proposal.objects.filter(reason="Late").exists()
     unseen = SOURCE.propose(wanted=wanted, reason="Seen", by=first, actor=ACTOR, now=timezone.now())
-    assert unseen.parameters["before"]["amount_tolerance_minor"] == 7
+    assert unseen.parameters["before"]["amount_tolerance_minor"] == 7777
 
 
 def wait_for_a_waiter() -> None:
