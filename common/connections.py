@@ -7,6 +7,7 @@ place left and everybody hears 503.
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import Any
 
@@ -17,11 +18,19 @@ _of_thread = threading.local()
 
 
 class _Ends(list[Any]):
-    """The connections that a thread opened. It lives in the thread's own storage, and nobody else refers to it: it goes when the thread does."""
+    """The connections that a thread opened. It lives in the thread's own storage, and nobody else refers to it: it goes when the thread does.
+
+    A process that was forked off has a copy, which goes as well: whoever said goodbye there would end the parent's conversation.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._process = os.getpid()
 
     def __del__(self) -> None:
-        for opened in self:
-            opened.close()
+        if self._process == os.getpid():
+            for opened in self:
+                opened.close()
 
 
 def _opened(*, connection: BaseDatabaseWrapper, **_signal: Any) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import gc
+import os
 import threading
 import time
 
 import pytest
 from django.db import connection
+
+from common.connections import _of_thread
 
 
 def backend_of_a_thread() -> int:
@@ -57,3 +60,18 @@ def test_a_second_connection_of_a_thread_leaves_the_first_open() -> None:
             assert cursor.fetchone() == (3,)
     finally:
         other.close()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_forked_process_does_not_end_its_parents_connection() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    child = os.fork()
+    if child == 0:
+        _of_thread.__dict__.clear()  # as when the thread ends there
+        os._exit(0)
+    os.waitpid(child, 0)
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 2")
+        assert cursor.fetchone() == (2,)
