@@ -20,6 +20,7 @@ from payments.models.ledger import AccountKind
 from reconciliation.services.claims import COUNTER_ACCOUNTS
 
 COUNTERS = [(str(kind), AccountKind(kind).label) for kind in COUNTER_ACCOUNTS]
+_SUSPENSE = (str(AccountKind.SUSPENSE), "Suspense: came to our bank for an account that is not ours, or is paid back")
 
 
 def people() -> Any:
@@ -55,7 +56,7 @@ class DueForm(ReasonForm):
 
 
 class AdjustForm(ReasonForm):
-    counter = forms.ChoiceField(choices=COUNTERS, widget=UnfoldAdminSelectWidget, label="Book against")
+    counter = forms.ChoiceField(choices=[*COUNTERS, _SUSPENSE], widget=UnfoldAdminSelectWidget, label="Book against")
     field_order = ("counter", "reason")
 
 

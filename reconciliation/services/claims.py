@@ -94,10 +94,9 @@ class Items:
             charges = AccountRef(AccountKind.BANK_CHARGES, bank_line.currency, self.live)
             moved[charges] += bank_line.charges_minor
         for remittance in self.remittances:
-            if remittance.provider_account_id is not None:
-                moved[_receivable(remittance.provider_account_id, remittance.currency, self.live)] -= (
-                    remittance.net_minor
-                )
+            owed_by = remittance.provider_account_id
+            strange = AccountRef(AccountKind.SUSPENSE, remittance.currency, self.live)
+            moved[_receivable(owed_by, remittance.currency, self.live) if owed_by else strange] -= remittance.net_minor
         rest: dict[str, int] = defaultdict(int)
         for reference, minor in moved.items():
             rest[reference.currency] += minor

@@ -7,11 +7,13 @@ an operation in it says something else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import Sum
 
 from common.approvals import Act, Changed, Pin, propose
 from common.changes import Actor, Subject, record_change
@@ -23,7 +25,7 @@ from common.rows import Rows
 from payments.ledger.accounts import AccountRef
 from payments.ledger.post import post
 from payments.ledger.recipes import Leg
-from payments.models import Operation
+from payments.models import Operation, Posting
 from payments.models.ledger import AccountKind
 from reconciliation.models import (
     BankMatch,
@@ -81,7 +83,7 @@ def propose_resolution(
 
     Raises NotFound, InvalidState (resolved, claimed, outcome not known, not of this kind), Forbidden (permission, limit).
     """
-    if counter not in COUNTER_ACCOUNTS:
+    if counter not in (*COUNTER_ACCOUNTS, AccountKind.SUSPENSE):
         raise InvalidState("A difference is not booked by hand against this account.")
     found = Break.objects.select_related("operation", "line").filter(pk=break_id).first()
     if found is None:
@@ -120,8 +122,12 @@ def _propose(
     if len(differences) > 1:  # exchanged: each currency balances by itself
         counter = AccountKind.FX_CLEARING
     legs, breaks = items.legs(counter), _ended_breaks(found, items)
+    if counter == AccountKind.SUSPENSE:
+        if kind != ADJUST or items.comparison != Comparison.BANK or items.remittances:
+            raise InvalidState("Only what a bank shows waits in suspense, or is paid out of it, by an adjustment.")
+        _refuse_overdrawn(legs)
     if kind in (ADJUST, WRITE_OFF, MATCH):
-        _refuse_above_limit(by, breaks, legs)
+        _refuse_above_limit(by, breaks, legs, differences)
     return propose(
         kind=kind,
         subject_type="break",
@@ -175,16 +181,30 @@ def _ended_breaks(found: Break, items: Items) -> list[Break]:
     return sorted(ended, key=lambda each: each.pk)
 
 
-def _refuse_above_limit(by: User, breaks: Sequence[Break], legs: Sequence[Leg]) -> None:
-    """Raises Forbidden if more than the limit would vanish and this person may not propose that."""
+def _refuse_overdrawn(legs: Sequence[Leg]) -> None:
+    """Raises InvalidState if more would leave the house's suspense than waits there: what came for accounts that are not ours."""
+    for leg in legs:
+        if leg.account.kind == AccountKind.SUSPENSE and leg.minor > 0:
+            booked = Posting.objects.filter(account=leg.account.code).aggregate(minor=Sum("amount_minor"))["minor"]
+            waits = Money(max(-(booked or 0), 0), leg.account.currency)
+            if leg.minor > waits.minor:
+                raise InvalidState(f"Only {waits.text()} waits in suspense.")
+
+
+def _refuse_above_limit(by: User, breaks: Sequence[Break], legs: Sequence[Leg], differences: Mapping[str, int]) -> None:
+    """Raises Forbidden if more than the limit would vanish and this person may not propose that.
+
+    What vanishes is what is booked on the accounts for differences, and a difference that books nothing: of an account that is not ours.
+    """
     vanishing = [Money(abs(leg.minor), leg.account.currency) for leg in legs if leg.account.kind in COUNTER_ACCOUNTS]
+    vanishing += [Money(abs(minor), currency) for currency, minor in differences.items()]
     for fee in (each for each in breaks if each.kind == BreakKind.FEE_MISMATCH):
         vanishing.append(Money(abs((fee.their_minor or 0) - (fee.our_minor or 0)), fee.their_currency))
     refuse_vanishing(by, vanishing)
 
 
 def refuse_vanishing(by: User, vanishing: Sequence[Money]) -> None:
-    """Raises Forbidden if one of the amounts is above the limit and this person may not propose that; the database says the same (migration 0046)."""
+    """Raises Forbidden if one of the amounts is above the limit and this person may not propose that; the database says the same (migration 0053)."""
     if by.has_perm("reconciliation.write_off_any_break"):
         return
     limits = dict(WriteOffLimit.objects.values_list("currency", "limit_minor"))
@@ -207,7 +227,10 @@ def _summary(kind: str, found: Break, items: Items, differences: dict[str, int],
         DISPUTE: "Book the dispute",
     }[kind]
     count = items.count()
-    booked = f"; booked {amounts_text(differences)}" if legs else "; nothing to book"
+    debits: Counter[str] = Counter()
+    for leg in legs:
+        debits[leg.account.currency] += max(leg.minor, 0)
+    booked = f"; booked {amounts_text(debits)}" if legs else "; nothing to book"
     plural = "item" if count == 1 else "items"
     return f"{what}: {found.get_kind_display().lower()}, {found.provider} {found.day}, {count} {plural}, difference {amounts_text(differences)}{booked}"
 
@@ -242,6 +265,8 @@ def _execute(proposal: Proposal, actor: Actor, now: datetime) -> None:
     )  # fmt: skip
     try:
         refuse_claimed(items)
+        if proposal.kind == ADJUST and not items.remittances:
+            _refuse_overdrawn([_leg_of(leg) for leg in parameters["legs"]])
         if proposal.kind == DISPUTE:
             refuse_dispute(items.lines[0])
             dispute_count(items.lines[0])

@@ -118,6 +118,29 @@ def the_bank_has_what_was_matched(asked: Asked) -> Found:
 
 
 @check
+def the_house_s_suspense_is_what_came_for_strangers(asked: Asked) -> Found:
+    """What lies in suspense of no provider account was booked by matches: of remittances for accounts that are not ours, or as two people approved."""
+    return query(
+        examined="remittance WHERE provider_account_id IS NULL",
+        violations="""
+            WITH booked AS (
+                SELECT p.entry_id, a.currency, sum(p.amount_minor) AS minor FROM ledger_account a JOIN posting p ON p.account_id = a.code
+                WHERE a.kind = 'suspense' AND a.provider_account_id IS NULL GROUP BY 1, 2
+            ), came AS (
+                SELECT g.entry_id, r.currency, -sum(r.net_minor) AS minor
+                FROM remittance r JOIN reconciliation_bank_match m ON m.remittance_id = r.id JOIN reconciliation_match_group g ON g.id = m.group_id
+                WHERE r.provider_account_id IS NULL GROUP BY 1, 2
+            )
+            SELECT concat('entry ', coalesce(entry_id, 'none'), ' books ', coalesce(booked.minor, 0), ' ', currency,
+                          ' on the suspense of the house, what came for accounts that are not ours is ', coalesce(came.minor, 0))
+            FROM booked FULL JOIN came USING (entry_id, currency)
+            WHERE coalesce(booked.minor, 0) <> coalesce(came.minor, 0)
+                AND NOT (came.minor IS NULL AND EXISTS (SELECT FROM reconciliation_match_group g JOIN proposal p ON p.id = g.proposal_id
+                                                        WHERE g.entry_id = booked.entry_id AND p.kind = 'break.adjust'))""",
+    )
+
+
+@check
 def sources_have_one_live_rule_set(asked: Asked) -> Found:
     """What decides a comparison is one version, and a version that is not the product's went live by two people."""
     return query(
