@@ -183,3 +183,14 @@ def test_a_question_of_which_the_books_have_another_amount_is_named(account: Pro
         cursor.execute("""UPDATE review_item SET details = details || '{"providerSaid": "91.00"}'""")
 
     assert set(wrong(ASKED)) == {"questions_are_booked_as_they_say"}
+
+
+def test_the_page_offers_the_statement_s_word_before_anything_else(account: ProviderAccount, sign_in) -> None:
+    client = sign_in("finance_lead")
+    compared(account, listed(ended(account)))
+    page = f"/admin/reconciliation/break/{Break.objects.get().pk}/change/"
+
+    text = client.get(page).content.decode()
+
+    assert "Take the statement&#x27;s word" in text
+    assert "Write off" not in text
