@@ -15,12 +15,12 @@ def wrong(asked: Asked = SOON) -> dict[str, list[str]]:
     return {check.name: list(found.violations) for check, found in verify(asked) if found.violations}
 
 
-AGREED, BREAKS, SETTLEMENTS, PAYOUTS, MATCHING, PAGES = (
+AGREED, BALANCES, BREAKS, SETTLEMENTS, PAYOUTS, MATCHING, PAGES = (
     f"reconciliation.services.verify.{name}"
-    for name in ("agreed", "breaks", "settlements", "payouts", "matching", "pages")
+    for name in ("agreed", "balances", "breaks", "settlements", "payouts", "matching", "pages")
 )
 
 
 def proven_elsewhere(check: Check, *modules: str) -> bool:
     """Whether the check is of one of `modules`, by default of those whose planted violations are in tests/reconciliation."""
-    return check.look.__module__ in (modules or (AGREED, BREAKS, SETTLEMENTS, PAYOUTS, MATCHING, PAGES))
+    return check.look.__module__ in (modules or (AGREED, BALANCES, BREAKS, SETTLEMENTS, PAYOUTS, MATCHING, PAGES))
