@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Q
 from django.forms import ModelForm
 from django.http import HttpRequest
 from unfold.contrib.filters.admin import RelatedDropdownFilter
@@ -12,7 +13,8 @@ from unfold.contrib.filters.admin import RelatedDropdownFilter
 from common.console.base import ConsoleAdmin, EditableAdmin
 from common.console.columns import mode, pretty, reference, related, when
 from common.console.filters import DayFilter
-from merchants.models import IdempotencyRecord, ProviderAccount
+from common.console.search import ExactSearch
+from merchants.models import IdempotencyRecord, Merchant, ProviderAccount
 from merchants.selectors import forget_accounts
 
 MERCHANT = ("merchant", RelatedDropdownFilter)
@@ -51,13 +53,19 @@ class ProviderAccountAdmin(EditableAdmin):
 
 
 @admin.register(IdempotencyRecord)
-class IdempotencyRecordAdmin(ConsoleAdmin):
+class IdempotencyRecordAdmin(ExactSearch, ConsoleAdmin):
     list_display = ("key", related("merchant", "Merchant"), mode(), "status", when("created_at", "Answered"))
     list_filter = (MERCHANT, "live", ("created_at", DayFilter))
     list_select_related = ("merchant",)
-    search_fields = ("=key", "=merchant__code")
+    search_fields = exact = ("key", "merchant__code")
     search_help_text = "Key or merchant code"
     ordering = ("-id",)
+
+    def looked_up(self, forms: set[str]) -> list[Q]:
+        """A key is looked for merchant by merchant, as its constraint's index has them: no request pays for a second one."""
+        by_key = Q(merchant__in=Merchant.objects.values("pk"), live__in=(True, False), key__in=forms)
+        return [by_key, Q(merchant__code__in=forms)]
+
     details = (
         (
             None,

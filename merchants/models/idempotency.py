@@ -11,7 +11,9 @@ class IdempotencyRecord(models.Model):
     """One key of one merchant in live or test mode. Inserted in the statement that has the effect, with the answer's bytes."""
 
     id = models.BigAutoField(primary_key=True)
-    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="+")
+    merchant = models.ForeignKey(  # found by idempotency_key_once
+        Merchant, on_delete=models.PROTECT, db_index=False, related_name="+"
+    )
     live = models.BooleanField()
     key = models.CharField(max_length=255)
     fingerprint = models.BinaryField(max_length=32)  # SHA-256 of method, path and canonical body

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
 from merchants.models import Merchant
@@ -16,25 +16,29 @@ from payments.models import Operation, Payment, Refund, Transaction
 
 HELP = "Any reference, e-mail or merchant code"
 
+# What may be typed, and the way from there to the transaction.
+_COLUMNS: tuple[tuple[type[Model], tuple[str, ...], str], ...] = (
+    (Transaction, ("pk", "external_reference"), "pk"),
+    (
+        Payment,
+        ("pk", "payment_trans_id", "provider_reference", "bank_reference", "approval_code"),
+        "transaction_id",
+    ),
+    (Operation, ("pk", "reference", "provider_reference"), "payment__transaction_id"),
+    (Refund, ("pk",), "transaction_id"),
+)
+
 
 def transactions_by_reference(term: str) -> QuerySet[Any]:
-    """Ids of the transactions that `term` names: a union, so that each column's own index is used."""
+    """Ids of the transactions that `term` names: a union of one look-up a column, so that each has an index of its own."""
     forms = {term, term.lower(), term.upper()}
-    payments = Payment.objects.filter(
-        Q(pk__in=forms)
-        | Q(payment_trans_id__in=forms)
-        | Q(provider_reference__in=forms)
-        | Q(bank_reference__in=forms)
-        | Q(approval_code__in=forms)
-    )
-    operations = Operation.objects.filter(Q(pk__in=forms) | Q(reference__in=forms) | Q(provider_reference__in=forms))
-    transactions = Transaction.objects.filter(
-        Q(pk__in=forms) | Q(external_reference__in=forms) | Q(payer_email__istartswith=term)
-    )
-    return transactions.values("pk").union(
-        payments.values("transaction_id"),
-        operations.values("payment__transaction_id"),
-        Refund.objects.filter(pk__in=forms).values("transaction_id"),
+    by_email = Transaction.objects.filter(payer_email__istartswith=term).exclude(payer_email="").values("pk")
+    return by_email.union(
+        *(
+            model._default_manager.filter(**{f"{column}__in": forms}).values(way)
+            for model, columns, way in _COLUMNS
+            for column in columns
+        )
     )
 
 
@@ -56,7 +60,10 @@ class ReferenceSearch:
         if merchant is not None:
             path = "merchant" if self.transaction_path == "pk" else f"{self.transaction_path}__merchant"
             return queryset.filter(**{path: merchant}), False
-        found = Q(**{f"{self.transaction_path}__in": transactions_by_reference(term)})
-        for field in self.own:
-            found |= Q(**{field: term})
-        return queryset.filter(found), False
+        of_transactions = Q(**{f"{self.transaction_path}__in": transactions_by_reference(term)})
+        if not self.own:
+            return queryset.filter(of_transactions), False
+        rows = queryset.model._default_manager.order_by()
+        found = rows.filter(of_transactions).values("pk")
+        others = (rows.filter(**{field: term}).values("pk") for field in self.own)
+        return queryset.filter(pk__in=found.union(*others)), False

@@ -6,6 +6,7 @@ The database checks that at commit (migration 0002).
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -69,6 +70,7 @@ class JournalEntry(models.Model):
     class Meta:
         db_table = "journal_entry"
         verbose_name_plural = "journal entries"
+        indexes = [BrinIndex(fields=["booked_at"], autosummarize=True, name="journal_entry_by_day")]
 
     def __str__(self) -> str:
         return f"{self.fact_name} {self.booked_at:%Y-%m-%d %H:%M:%S}"

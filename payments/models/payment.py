@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -17,7 +18,9 @@ class Payment(models.Model):
     """One attempt. Its `payment_trans_id` is what merchants, payers and providers quote ("EPG20261121...")."""
 
     id = id_field()
-    transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, related_name="payments")
+    transaction = models.ForeignKey(  # found by payment_attempt_once
+        Transaction, on_delete=models.PROTECT, db_index=False, related_name="payments"
+    )
     attempt = models.PositiveSmallIntegerField(default=1)
     method = models.CharField(max_length=30, default="", db_default="")  # the payment type of this attempt
     provider_account = models.ForeignKey(ProviderAccount, on_delete=models.PROTECT, related_name="+")
@@ -54,6 +57,8 @@ class Payment(models.Model):
                 fields=["provider_reference"], condition=~Q(provider_reference=""), name="payment_by_provider_ref"
             ),
             models.Index(fields=["bank_reference"], condition=~Q(bank_reference=""), name="payment_by_bank_ref"),
+            models.Index(fields=["approval_code"], condition=~Q(approval_code=""), name="payment_by_approval_code"),
+            BrinIndex(fields=["created_at"], autosummarize=True, name="payment_by_day"),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -17,7 +18,9 @@ class Refund(models.Model):
     """One refund of part or all of what was captured. Pending until the provider said so."""
 
     id = id_field()
-    transaction = models.ForeignKey(Transaction, on_delete=models.PROTECT, related_name="refunds")
+    transaction = models.ForeignKey(  # found by refund_by_transaction
+        Transaction, on_delete=models.PROTECT, db_index=False, related_name="refunds"
+    )
     payment = models.ForeignKey(  # none where a transfer is refunded: no provider was part of it
         Payment, on_delete=models.PROTECT, null=True, blank=True, related_name="refunds"
     )
@@ -38,7 +41,10 @@ class Refund(models.Model):
             models.CheckConstraint(condition=Q(state__in=one_of(RefundState)), name="refund_state_known"),
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="refund_amount_positive"),
         ]
-        indexes = [models.Index(fields=["transaction", "created_at"], name="refund_by_transaction")]
+        indexes = [
+            models.Index(fields=["transaction", "created_at"], name="refund_by_transaction"),
+            BrinIndex(fields=["created_at"], autosummarize=True, name="refund_by_day"),
+        ]
 
     def __str__(self) -> str:
         return self.id

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import BrinIndex, OpClass
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Upper
 
 from common.fields import currency_field, id_field, minor_field
 from common.money import Money
@@ -23,7 +25,9 @@ class Transaction(models.Model):
     """What a merchant asked for. The aggregate: every change of it, its payments and refunds raises `version` by one."""
 
     id = id_field()
-    merchant = models.ForeignKey(Merchant, on_delete=models.PROTECT, related_name="transactions")
+    merchant = models.ForeignKey(  # found by transaction_by_merchant
+        Merchant, on_delete=models.PROTECT, db_index=False, related_name="transactions"
+    )
     live = models.BooleanField()
     channel = models.CharField(max_length=10, choices=Channel)
     # The payment type: fpx, migs, ... On our own page the payer chooses it, so until then it is empty, and then the last payment's.
@@ -120,6 +124,18 @@ class Transaction(models.Model):
                 condition=Q(status="PENDING", from_account__isnull=False),
                 name="transaction_transfer_waiting",
             ),
+            # What a person has in hand (payments/admin/search.py), and a day of the console's lists.
+            models.Index(
+                fields=["external_reference"],
+                condition=Q(external_reference__isnull=False),
+                name="transaction_by_reference",
+            ),
+            models.Index(
+                OpClass(Upper("payer_email"), name="varchar_pattern_ops"),
+                condition=~Q(payer_email=""),
+                name="transaction_by_payer_email",
+            ),
+            BrinIndex(fields=["created_at"], autosummarize=True, name="transaction_by_day"),
         ]
 
     def __str__(self) -> str:

@@ -32,7 +32,7 @@ from reconciliation.admin.break_forms import AdjustForm, AssignForm, CommentForm
 from reconciliation.admin.break_lists import BreakLists
 from reconciliation.admin.break_page import break_page
 from reconciliation.admin.filters import AboutFilter, AgeFilter, ProviderFilter, QueueFilter
-from reconciliation.models import Break, BreakFilter
+from reconciliation.models import Break, BreakComment, BreakFilter
 from reconciliation.selectors import break_difference
 from reconciliation.services.breaks import break_ask, breaks_assign, breaks_comment, breaks_set_due
 from reconciliation.services.resolutions import ADJUST, DISPUTE, MATCH, WRITE_OFF, propose_resolution
@@ -133,8 +133,16 @@ class BreakAdmin(ExactSearch, BreakLists, ConsoleAdmin):
     ordering = ("first_seen_at", "id")
     details = ((None, (state("kind", "Kind"), "cause", when("first_seen_at", "First seen"))),)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Break]:
-        return super().get_queryset(request).annotate(comment_count=Count("comments"))  # type: ignore[no-any-return]
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The notes of the page's rows, counted at once; counted with the list, they were counted for all of the queue."""
+        changelist = super().get_changelist_instance(request)
+        rows = list(changelist.result_list)
+        notes = BreakComment.objects.filter(break_item__in=rows).order_by().values_list("break_item")
+        counts = dict(notes.annotate(Count("pk")))
+        for row in rows:
+            row.comment_count = counts.get(row.pk, 0)
+        changelist.result_list = rows
+        return changelist
 
     def find(self, request: HttpRequest, term: str) -> QuerySet[Break]:
         """The open ones about an item that `term` names."""

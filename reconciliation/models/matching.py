@@ -295,7 +295,10 @@ class Break(models.Model):
         indexes = [
             models.Index(
                 fields=["provider", "live", "day"], condition=Q(resolved_at=None), name="reconciliation_break_open"
-            )
+            ),
+            models.Index(
+                fields=["first_seen_at", "id"], condition=Q(resolved_at=None), name="reconciliation_break_queue"
+            ),
         ]
 
     def __str__(self) -> str:

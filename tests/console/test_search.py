@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from django.utils import timezone
 from common.audit import record_action
 from common.changes import Actor
 from common.models import AuditRecord, Fact
+from merchants.models import IdempotencyRecord
+from payments.admin.search import ReferenceSearch
 from payments.models import Refund
 from reconciliation.models import StatementLine
 from tests.console.conftest import SignIn
@@ -166,3 +169,38 @@ def test_a_request_and_a_person_are_found_in_the_audit_log(shared_world: World, 
     assert record in found("auditrecord", fact.request_id)
     assert fact in found("fact", fact.request_id)
     assert {each.request_id for each in found("fact", fact.request_id)} == {fact.request_id}
+
+
+def _read_whole(plan: Any) -> list[str]:
+    """The tables that a plan reads from end to end."""
+    whole = "Index Cond" not in plan and plan["Node Type"] in ("Index Scan", "Index Only Scan", "Bitmap Index Scan")
+    found = [str(plan.get("Relation Name"))] if whole or plan["Node Type"] == "Seq Scan" else []
+    return found + [name for below in plan.get("Plans", []) for name in _read_whole(below)]
+
+
+@pytest.mark.parametrize("term", ["INV-77", "nurul@payer.example"])
+def test_every_list_of_payments_and_the_idempotency_keys_are_searched_through_indexes(term: str, db: None) -> None:
+    """A list that is added is in here, too: whatever is searched by references."""
+    pages = [page for page in site._registry.values() if isinstance(page, ReferenceSearch)]
+    pages += [page for model, page in site._registry.items() if model is IdempotencyRecord]
+    read_whole = {}
+    with connection.cursor() as cursor:
+        for way in ("seqscan", "hashjoin", "mergejoin", "hashagg"):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+        for page in pages:
+            found, _ = page.get_search_results(None, page.model._default_manager.order_by(), term)
+            (plan,) = json.loads(found.explain(format="json"))
+            if tables := {name for name in _read_whole(plan["Plan"]) if name not in ("merchant", "None")}:
+                read_whole[page.model.__name__] = tables
+
+    assert len(pages) >= 10
+    assert read_whole == {}
+
+
+def test_an_idempotency_key_is_found_by_its_whole_value(shared_world: World, sign_in: SignIn) -> None:
+    client = sign_in("auditor")
+
+    def found(term: str) -> int:
+        return int(client.get("/admin/merchants/idempotencyrecord/", {"q": term}).context["cl"].queryset.count())
+
+    assert [found(" k1 "), found("K1"), found("k"), found(shared_world.merchant.code.lower())] == [1, 1, 0, 1]
