@@ -1,7 +1,7 @@
 """The routes of API keys: a merchant lists, makes, rotates and revokes its own, in its own mode.
 
-Nobody gives rights they do not have: neither a new key nor the successor of an old one has a scope or a network that the caller lacks, or
-outlives the caller's own key. No Idempotency-Key here: the answer holds a secret, which is kept nowhere in clear, not even for a repeat.
+Nobody gives rights they do not have: neither a new key nor the successor of an old one has a scope or a network that the caller
+lacks. No Idempotency-Key here: the answer holds a secret, which is kept nowhere in clear, not even for a repeat.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class ApiKeys(ApiKeyView):
 
     @extend_schema(operation_id="createApiKey", request=ApiKeyIn, responses={201: ApiKeyWithSecret})
     def post(self, request: MerchantRequest) -> HttpResponse:
-        """A new key in this mode, within the networks of the key that makes it and never longer than that. Its secret is shown this once."""
+        """A new key in this mode, within the networks of the key that makes it. Its secret is shown this once."""
         fields = Fields(request.json)
         name = fields.text("name", maximum=80, required=True)
         scopes = fields.texts("scopes", required=True)
@@ -120,8 +120,7 @@ class ApiKeyRotation(ApiKeyView):
         responses={201: ApiKeyWithSecret},
     )
     def post(self, request: MerchantRequest, key_id: str) -> HttpResponse:
-        """A successor with the same rights for another 90 days, or until the end of the key that asks; sign in and use the access token to
-        go beyond that. The old key works on for the overlap, never longer than it had."""
+        """A successor with the same rights for another 90 days. The old key works on for the overlap, never longer than it had."""
         fields = Fields(request.json)
         days = fields.whole("overlapDays", least=0, most=30, default=OVERLAP.days)
         fields.finish()

@@ -1,7 +1,7 @@
 """API keys: made, rotated with an overlap, revoked. The secret is returned once and never stored.
 
-No key gives more than it has: neither scopes that it lacks, nor networks outside its own, nor a day after its own end. Somebody who signed
-in with a password has neither networks nor an end, so they can give a key another 90 days, as operators can.
+No key gives more than it has: neither scopes that it lacks nor networks outside its own. A successor has another 90 days, whoever asks: keys
+are renewed by the servers that use them, and `api_key:manage` is the scope for it.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ def api_key_create(
     """A new key and its secret ("cfk_live_" or "cfk_test_" and 43 characters, 256 random bits).
 
     `allowed_networks` are CIDR blocks or addresses; empty allows every address. `giver` is the merchant's credential that asks, None
-    for operators; if it is a key, the new one ends with it at the latest. Raises InvalidRequest, Forbidden (beyond the giver's rights),
+    for operators. Raises InvalidRequest, Forbidden (beyond the giver's rights),
     Unauthorized (the giver's key was revoked meanwhile).
     """
     _check(name, scopes, lifetime)
     networks = [_network(network) for network in allowed_networks]
-    ends_at = _check_giver(giver, scopes, networks, now)
+    _check_giver(giver, scopes, networks, now)
     secret = f"cfk_{'live' if live else 'test'}_{secrets.token_urlsafe(32)}"
     key = ApiKey(
         id=new_id("key"),
@@ -60,7 +60,7 @@ def api_key_create(
         live=live,
         scopes=sorted(scopes),
         allowed_networks=networks,
-        expires_at=min(now + lifetime, ends_at or now + lifetime),
+        expires_at=now + lifetime,
         created_at=now,
     )
     with transaction.atomic():
@@ -160,23 +160,20 @@ def _check(name: str, scopes: Collection[str], lifetime: timedelta) -> None:
         raise InvalidRequest(f"Not right: {', '.join(errors)}.", fields=errors)
 
 
-def _check_giver(
-    giver: Caller | None, scopes: Collection[str], networks: Collection[str], now: datetime
-) -> datetime | None:
-    """When what the giver gives has to end, None if it need not. The giver's key is read here: what a process keeps may be seconds old."""
+def _check_giver(giver: Caller | None, scopes: Collection[str], networks: Collection[str], now: datetime) -> None:
+    """The giver's key is read here: what a process keeps may be seconds old. Raises Forbidden, Unauthorized."""
     if giver is None:
-        return None
+        return
     missing = sorted(set(scopes) - giver.scopes)
     if missing:
         raise Forbidden(f"You lack {', '.join(missing)}, so you cannot give it.", missingScopes=missing)
     if giver.session_id:
-        return None
+        return
     key = ApiKey.objects.filter(pk=giver.credential_id, revoked_at=None, expires_at__gt=now).first()
     if key is None:
         raise Unauthorized("Your key no longer works.")
     if key.allowed_networks and not (networks and all(_within(one, key.allowed_networks) for one in networks)):
         raise Forbidden("You may only give networks within your own key's.", allowedNetworks=key.allowed_networks)
-    return key.expires_at
 
 
 def _within(network: str, outer: Collection[str]) -> bool:
