@@ -25,7 +25,7 @@ def body(event: ProviderEvent) -> Any:
 @admin.register(ProviderEvent)
 class ProviderEventAdmin(ReferenceSearch, ConsoleAdmin):
     transaction_path = "payment__transaction"
-    own = ("id", "reference", "event_key")
+    own = ("id", "reference")
     list_display = (
         when("received_at", "Received"),
         "provider",
