@@ -31,7 +31,7 @@ class ScheduledCommand(BaseCommand):
     def run_from_argv(self, argv: list[str]) -> None:
         try:
             super().run_from_argv(argv)
-        except Exception:
+        except Exception:  # Python would end with 1, which says that something was found
             traceback.print_exc()
             sys.exit(2)
 

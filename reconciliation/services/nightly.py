@@ -9,12 +9,11 @@ and does not keep the others waiting.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date, datetime
-from typing import Any
 
 import structlog
 
+from common.apart import apart
 from common.changes import Actor
 from reconciliation.models import (
     CloseState,
@@ -67,22 +66,14 @@ def _reconciled(source: Source, live: bool, clock: Clock) -> Iterator[Reconcilia
         failed = 0
         while lacking and failed < _ASKED_IN_VAIN:
             day, fetched = lacking.pop(0), None
-            with _named("nightly.not_fetched", account=str(account), day=day.isoformat()):
+            with apart("nightly.not_fetched", account=str(account), day=day.isoformat()):
                 fetched = fetch(account=account, day=day, actor=ACTOR, clock=clock)
             failed += fetched is None or fetched.statement is None
     wanted = expected_keys(source, live, days)
     for day in reversed(days):
         if _unseen(source, live, day, clock(), wanted=day == last or bool(wanted[day])):
-            with _named("nightly.not_compared", provider=source.code, live=live, day=day.isoformat()):
+            with apart("nightly.not_compared", provider=source.code, live=live, day=day.isoformat()):
                 yield reconcile_day(provider=source.code, live=live, day=day, actor=ACTOR, now=clock())
-
-
-@contextmanager
-def _named(event: str, **what: Any) -> Iterator[None]:
-    try:
-        yield
-    except Exception:  # whatever is wrong with one: the others must not wait for it, and the next run tries it again
-        log.exception(event, **what)
 
 
 def _unseen(source: Source, live: bool, day: date, now: datetime, *, wanted: bool) -> bool:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,11 +18,11 @@ import requests
 import structlog
 import urllib3
 from django.conf import settings
-from django.db import DatabaseError
 from django.db import transaction as database
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from common.apart import apart
 from common.audit import record_action
 from common.changes import Actor, Subject, record_change
 from common.crashpoints import crashpoint
@@ -61,26 +59,15 @@ class Answer:
 def payouts_send(*, now: datetime) -> int:
     """Make files of what is approved, and send every file that is due. Returns how many were sent, whatever came of it."""
     for bank_id in list(PayoutBank.objects.order_by("-live", "currency").values_list("pk", flat=True)):
-        with _apart("payout_file.not_made", bank=bank_id):
+        with apart("payout_file.not_made", bank=bank_id):
             while payout_file_make(bank_id=bank_id, actor=SENDER, now=now) is not None:
                 pass
     sent = 0
     due = PayoutFile.objects.filter(due_at__lte=now).order_by("due_at", "pk").values_list("pk", flat=True)
     for file_id in list(due):
-        with _apart("payout_file.not_sent", file=file_id):
+        with apart("payout_file.not_sent", file=file_id):
             sent += payout_file_send(file_id=file_id, now=now) is not None
     return sent
-
-
-@contextmanager
-def _apart(event: str, **about: str) -> Iterator[None]:
-    """What goes wrong with one bank or file keeps no other from leaving. A database that is away does."""
-    try:
-        yield
-    except DatabaseError:
-        raise
-    except Exception:
-        log.exception(event, **about)
 
 
 def payout_file_make(*, bank_id: str, actor: Actor, now: datetime) -> PayoutFile | None:

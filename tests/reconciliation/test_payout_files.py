@@ -22,6 +22,7 @@ from reconciliation.services.payout_files import (
 from reconciliation.services.settings import PAYOUT_BANK
 from tests.factories.agreed import by_two, new_payout_bank, payout_bank_agreed
 from tests.payments.verify.books import wrong
+from tests.payments.verify.test_verify_books import rules_lifted
 from tests.reconciliation.paying import ACTOR, LATER, a_bank, our_bank, released, to_account, to_bank
 from tests.support.race import race
 
@@ -154,6 +155,25 @@ def test_the_payout_that_the_bank_dislikes_ends_up_alone_and_the_others_leave() 
         assert payouts_send(now=LATER + timedelta(minutes=65)) == 1
     assert states() == ["SENT"] * 5
     assert wrong() == {}
+
+
+def test_a_file_that_cannot_be_opened_keeps_no_other_from_leaving() -> None:
+    with a_bank() as bank:
+        ours = our_bank("http://127.0.0.1:1/bank/payments")
+        for minute in range(2):  # two files that wait for the bank
+            released(to_bank())
+            payouts_send(now=LATER + timedelta(seconds=minute))
+        first, second = PayoutFile.objects.order_by("pk")
+        with rules_lifted("payout_file"):
+            PayoutFile.objects.filter(pk=first.pk).update(content_sealed=second.content_sealed)
+        payout_bank_agreed(ours, url=bank.url)
+
+        payouts_send(now=LATER + timedelta(minutes=2))
+
+        first.refresh_from_db()
+        second.refresh_from_db()
+        assert (first.state, second.state) == ("SENT", "ACCEPTED")
+        assert bank.bodies == [second.content()]
 
 
 def test_an_answer_that_stalls_is_unknown_too(settings: Any) -> None:
