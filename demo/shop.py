@@ -118,6 +118,11 @@ class Shop:
         return session
 
 
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # the sender opens many connections at once; beyond the queue some are reset
+    daemon_threads = True
+
+
 class WebhookListener:
     """Receives every demo merchant's webhooks on one port and checks both signatures' standard half."""
 
@@ -153,8 +158,7 @@ class WebhookListener:
             def log_message(self, format: str, *args: object) -> None:
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", port), Handler)
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:

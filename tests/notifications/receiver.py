@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.support.listening import Listening
 
 Answer = Callable[["Exchange"], bytes]
 # Each test worker has some of the ports to itself: what is sent to a receiver that has gone reaches nobody.
@@ -88,8 +90,7 @@ class Receiver:
             def log_message(self, *args: object) -> None:
                 """Quiet: the tests look at the requests."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.server.daemon_threads = True
+        self.server = Listening(("127.0.0.1", port), Handler)
         self.port = port
         self.url = f"http://127.0.0.1:{port}/hooks?shop=1"
 

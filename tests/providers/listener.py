@@ -6,10 +6,11 @@ import queue
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import urlsplit
 
 from payments.providers.base import InboundMessage
+from tests.support.listening import Listening
 
 
 class Listener:
@@ -45,7 +46,7 @@ class Listener:
             def log_message(self, *args: object) -> None:
                 """Quiet: the tests look at the messages."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Listening(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
 

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -34,6 +34,7 @@ from tests.factories import NOW, captured_transaction, new_account
 from tests.factories.agreed import new_payout_bank, terms_agreed
 from tests.reconciliation.people import person
 from tests.reconciliation.test_settle import AFTER, DAY, agreed, priced, settled
+from tests.support.listening import Listening
 
 ACTOR = Actor("operator:maker")
 SHOP = {"name": "Kedai Sdn Bhd", "account": "512345678901", "bic": "MBBEMYKL", "bank": "Maybank", "country": "MY"}
@@ -164,7 +165,7 @@ class Bank:
             def log_message(self, *args: object) -> None:
                 """Quiet: the tests look at the bodies."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Listening(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/bank/payments"
 
 

@@ -8,8 +8,10 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, urlsplit
+
+from tests.support.listening import Listening
 
 PAY_PAGE = '<form method="post" action="{action}">{fields}<button>Go on</button></form>'
 
@@ -67,7 +69,7 @@ class Receiver:
             def log_message(self, *args: object) -> None:
                 """Quiet: the tests look at the messages."""
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = Listening(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
 
     def called_back(self) -> dict[str, str]:
